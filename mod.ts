@@ -1,0 +1,8 @@
+/**
+ * Whole messages between processes, over any byte stream.
+ *
+ * @module
+ */
+
+export * from "./errors.ts";
+export * from "./streams/mod.ts";

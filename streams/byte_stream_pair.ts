@@ -1,0 +1,13 @@
+/**
+ * All that Sluice asks of a transport: two byte streams, one each way.
+ *
+ * A socket of ours, a QUIC or WebTransport stream, a `WebSocketStream` of
+ * binary messages, a Cloudflare socket or two `TransformStream`s fit as they
+ * are.
+ */
+export interface ByteStreamPair {
+  /** The bytes that the peer sends. */
+  readonly readable: ReadableStream<Uint8Array>;
+  /** Takes the bytes for the peer. */
+  readonly writable: WritableStream<Uint8Array>;
+}
