@@ -1,7 +1,4 @@
-/**
- * Byte streams over sockets, pipes and memory, as Web Streams.
- *
- * @module
- */
-
-export type { ByteStreamPair } from "./byte_stream_pair.ts";
+export * from "./byte_stream.ts";
+export * from "./byte_stream_pair.ts";
+export * from "./byte_transport.ts";
+export * from "./socket_stream.ts";

@@ -1,0 +1,199 @@
+import { lookup } from "node:dns/promises";
+import { retry, RetryError } from "jsr:@std/async@^1.5.0/retry";
+import { establish } from "./_establish.ts";
+
+/** Options of {@linkcode SocketStream.connectUnix}. */
+export interface ConnectUnixOptions {
+  /** Deadline in milliseconds, 10,000 by default; 0 is none. */
+  timeout?: number;
+  /** Gives up with the signal's own reason and leaves no socket behind. */
+  signal?: AbortSignal;
+}
+
+/** Options of {@linkcode SocketStream.connect}. */
+export interface ConnectOptions extends ConnectUnixOptions {
+  /**
+   * `true`: IPv6 addresses only; `false`: IPv4 addresses only; by default what
+   * the platform prefers.
+   */
+  ipv6?: boolean;
+  /**
+   * Whether the system probes an idle connection, off by default. Its first
+   * probe comes after two hours; a channel's `heartbeat` notices sooner.
+   */
+  keepAlive?: boolean;
+  /** Whether small writes leave at once (Nagle's algorithm off), on by default. */
+  noDelay?: boolean;
+  /** Deadline of each attempt with its handshakes, in milliseconds, 10,000 by default; 0 is none. */
+  timeout?: number;
+  /**
+   * How often to try in all, 1 by default. The waits between attempts grow from
+   * 100 ms to 5 s, each shortened at random.
+   */
+  attempts?: number;
+}
+
+/** Options of {@linkcode SocketStream.connectTls}. */
+export interface ConnectTlsOptions extends ConnectOptions {
+  /** File of the client's private key, PEM; goes with `certFile`. */
+  keyFile?: string;
+  /**
+   * File of the client's certificate chain, PEM; goes with `keyFile`. The
+   * platform then makes the socket itself, so that `ipv6`, `keepAlive` and
+   * `noDelay` cannot be set.
+   */
+  certFile?: string;
+  /** Certificate authorities to trust beside the platform's: file names or PEM text. */
+  caCerts?: string[];
+  /** Application protocols to offer (ALPN, RFC 7301), best first. */
+  alpnProtocols?: string[];
+}
+
+/** A TCP connection with its options set. */
+export function connectTcp(
+  host: string,
+  port: number,
+  options: ConnectOptions,
+): Promise<Deno.TcpConn> {
+  return attempt(
+    options,
+    () =>
+      establish(
+        `connect to ${host}:${port}`,
+        (signal) => openTcp(host, port, options, signal),
+        options,
+      ),
+  );
+}
+
+/** A TLS connection whose handshake is done. */
+export async function connectTls(
+  host: string,
+  port: number,
+  options: ConnectTlsOptions,
+): Promise<Deno.TlsConn> {
+  const { alpnProtocols } = options;
+  const client = await clientCertificate(options);
+  const caCerts = await Promise.all((options.caCerts ?? []).map(pemText));
+  const open = async (signal: AbortSignal): Promise<Deno.TlsConn> => {
+    const tls = { caCerts, ...(alpnProtocols && { alpnProtocols }) };
+    if (client) {
+      return await Deno.connectTls({ hostname: host, port, ...tls, ...client });
+    }
+    // startTls rather than connectTls: a TlsConn has no setNoDelay.
+    const tcp = await openTcp(host, port, options, signal);
+    return await Deno.startTls(tcp, { hostname: host, ...tls });
+  };
+  return await attempt(
+    options,
+    () =>
+      establish(
+        `connect to ${host}:${port} over TLS`,
+        (signal) => open(signal).then((conn) => handshake(conn, signal)),
+        options,
+      ),
+  );
+}
+
+/** A connection to a Unix socket. */
+export function connectUnix(
+  path: string,
+  options: ConnectUnixOptions,
+): Promise<Deno.UnixConn> {
+  return establish(
+    `connect to ${path}`,
+    () => Deno.connect({ transport: "unix", path }),
+    options,
+  );
+}
+
+/** Finishes the handshake, which the platform would do at the first read. */
+export async function handshake(
+  conn: Deno.TlsConn,
+  signal: AbortSignal,
+): Promise<Deno.TlsConn> {
+  // A silent peer leaves handshake() pending for ever: closing it ends that.
+  let open = true;
+  const close = () => {
+    if (open) conn.close();
+    open = false;
+  };
+  signal.addEventListener("abort", close, { once: true });
+  try {
+    signal.throwIfAborted();
+    await conn.handshake();
+    return conn;
+  } catch (error) {
+    close();
+    throw error;
+  } finally {
+    signal.removeEventListener("abort", close);
+  }
+}
+
+async function openTcp(
+  host: string,
+  port: number,
+  { ipv6, keepAlive = false, noDelay = true }: ConnectOptions,
+  signal: AbortSignal,
+): Promise<Deno.TcpConn> {
+  const hostname = ipv6 === undefined
+    ? host
+    : (await lookup(host, { family: ipv6 ? 6 : 4 })).address;
+  const conn = await Deno.connect({ hostname, port, signal });
+  try {
+    conn.setNoDelay(noDelay);
+    if (keepAlive) conn.setKeepAlive(true);
+    return conn;
+  } catch (error) {
+    conn.close();
+    throw error;
+  }
+}
+
+function attempt<T>(
+  { attempts = 1, signal }: ConnectOptions,
+  connect: () => Promise<T>,
+): Promise<T> {
+  return retry(connect, {
+    maxAttempts: attempts,
+    minTimeout: 100,
+    maxTimeout: 5000,
+    // A refused connection may be accepted later; a signal's reason will not change.
+    isRetriable: () => !signal?.aborted,
+    ...(signal && { signal }),
+  }).catch((error) => {
+    throw error instanceof RetryError ? error.cause : error;
+  });
+}
+
+async function clientCertificate(
+  { certFile, keyFile, ipv6, keepAlive, noDelay }: ConnectTlsOptions,
+): Promise<{ cert: string; key: string } | undefined> {
+  if (certFile === undefined && keyFile === undefined) return undefined;
+  if (certFile === undefined || keyFile === undefined) {
+    throw new TypeError(
+      "Cannot use a client certificate as certFile and keyFile go together",
+    );
+  }
+  // The platform takes a client certificate in connectTls only, and gives no
+  // access to the socket below it.
+  const refused = Object.entries({ ipv6, keepAlive, noDelay })
+    .filter(([_, value]) => value !== undefined).map(([name]) => name);
+  if (refused.length > 0) {
+    throw new TypeError(
+      `Cannot use a client certificate together with ${refused.join(", ")}: the platform does not allow it`,
+    );
+  }
+  const [cert, key] = await Promise.all([
+    Deno.readTextFile(certFile),
+    Deno.readTextFile(keyFile),
+  ]);
+  return { cert, key };
+}
+
+function pemText(fileOrText: string): Promise<string> {
+  return fileOrText.includes("-----BEGIN")
+    ? Promise.resolve(fileOrText)
+    : Deno.readTextFile(fileOrText);
+}

@@ -1,0 +1,65 @@
+import { abortable } from "jsr:@std/async@^1.5.0/abortable";
+import { StreamTimeoutError } from "../errors.ts";
+import { toStreamError } from "./_stream_error.ts";
+
+/** The default deadline of a connect with all its handshakes, in milliseconds. */
+export const DEFAULT_CONNECT_TIMEOUT = 10_000;
+
+/** A wait that can be given up. */
+export interface WaitOptions {
+  /** Deadline in milliseconds; 0 is none. */
+  timeout?: number;
+  /** Gives up with the signal's own reason. */
+  signal?: AbortSignal;
+}
+
+/**
+ * Runs `start` under a deadline and a signal, for things that must be let go of
+ * when they come too late: whatever `start` yields after that is closed.
+ *
+ * @param action For the error text: `connect to 127.0.0.1:80`.
+ * @param start Begins the work. Its signal tells it to stop, so that what it
+ * holds half made (a socket in its handshake) is closed at once.
+ */
+export async function establish<T extends { close(): unknown }>(
+  action: string,
+  start: (signal: AbortSignal) => Promise<T>,
+  { timeout = DEFAULT_CONNECT_TIMEOUT, signal }: WaitOptions,
+): Promise<T> {
+  assertTimeout(timeout);
+  signal?.throwIfAborted();
+  const clock = new AbortController();
+  const timer = timeout === 0 ? undefined : setTimeout(() => {
+    clock.abort(
+      new StreamTimeoutError(
+        `Cannot ${action} as it took longer than ${timeout} ms`,
+        { timeout },
+      ),
+    );
+  }, timeout);
+  const both = signal
+    ? AbortSignal.any([signal, clock.signal])
+    : clock.signal;
+  const starting = start(both);
+  try {
+    return await abortable(starting, both);
+  } catch (error) {
+    starting.then((late) => late.close(), () => {});
+    both.throwIfAborted();
+    throw toStreamError(error, action);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Refuses a timeout that is no time in milliseconds. */
+export function assertTimeout(timeout: number): void {
+  if (!(timeout >= 0 && timeout <= MAX_TIMEOUT)) {
+    throw new RangeError(
+      `Cannot set a timeout as it must be from 0 to ${MAX_TIMEOUT} ms: current value is ${timeout}`,
+    );
+  }
+}
+
+/** The longest delay of `setTimeout`, about 24.8 days; a longer one fires at once. */
+const MAX_TIMEOUT = 2 ** 31 - 1;

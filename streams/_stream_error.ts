@@ -1,0 +1,21 @@
+import { ConnectionLostError, StreamError } from "../errors.ts";
+
+/**
+ * The error that a failed operation of a transport is reported as: a
+ * {@linkcode StreamError} stays what it is, anything else becomes the cause of
+ * a {@linkcode ConnectionLostError}.
+ *
+ * @param action What could not be done: `read`, `write`, `connect to ...`.
+ */
+export function toStreamError(error: unknown, action: string): StreamError {
+  if (error instanceof StreamError) return error;
+  return new ConnectionLostError(`Cannot ${action}: ${describe(error)}`, {
+    cause: error,
+  });
+}
+
+/** What an abort for `reason` is reported as where a {@linkcode StreamError} is promised. */
+export function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.message === "" ? error.name : error.message;
+}

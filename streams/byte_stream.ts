@@ -1,0 +1,367 @@
+import { abortable } from "jsr:@std/async@^1.5.0/abortable";
+import {
+  ConnectionLostError,
+  StreamClosedError,
+  StreamError,
+} from "../errors.ts";
+import { ByteQueue } from "./_byte_queue.ts";
+import { describe, toStreamError } from "./_stream_error.ts";
+import type { ByteStreamPair } from "./byte_stream_pair.ts";
+import type { ByteTransport } from "./byte_transport.ts";
+
+/** One end of a transport, as far as it has a name. */
+export interface StreamAddress {
+  /** Host name or IP address. */
+  readonly hostname?: string;
+  /** TCP port. */
+  readonly port?: number;
+  /** Path of a Unix socket. */
+  readonly path?: string;
+}
+
+/** What a stream says about itself, for logs and metrics. */
+export interface StreamInfo {
+  /** The kind of transport: `tcp`, `tls`, `unix`, `memory`, `process`, `stdio`, ... */
+  readonly transport: string;
+  /** Our end. */
+  readonly local?: StreamAddress;
+  /** The peer's end. */
+  readonly remote?: StreamAddress;
+}
+
+/** Options of a single read or write. */
+export interface SignalOptions {
+  /** Gives the operation up with the signal's own `reason`. */
+  signal?: AbortSignal;
+}
+
+/**
+ * A duplex byte stream: what every transport of Sluice is.
+ *
+ * - The two directions end apart: after {@linkcode closeWrite} we still read,
+ *   and after the peer's end we still write. Once both are over, the transport
+ *   is let go of without a further call.
+ * - Reads and writes are served first come, first served, and in full.
+ * - Back-pressure is the transport's own: nothing is read before somebody asks,
+ *   and a write settles once the transport has taken every byte.
+ * - The first failure ends both directions: every pending and later call, and
+ *   `readable` and `writable`, reject with that same error.
+ *
+ * `read` and `write` are for calls in turn, `readable` and `writable` for
+ * pipes; a direction whose web stream is locked by a pipe refuses the calls.
+ */
+export abstract class ByteStream implements ByteStreamPair, AsyncDisposable {
+  /** What the stream says about itself. */
+  readonly info: StreamInfo;
+  /**
+   * Settles once both directions are over and the transport is let go of: with
+   * the failure, or with `undefined` if there was none. It never rejects.
+   */
+  readonly finished: Promise<StreamError | undefined>;
+
+  readonly #transport: ByteTransport;
+  readonly #resolveFinished: (failure: StreamError | undefined) => void;
+  #readable?: ReadableStream<Uint8Array>;
+  #readableController?: ReadableStreamDefaultController<Uint8Array>;
+  #writable?: WritableStream<Uint8Array>;
+  #writableController?: WritableStreamDefaultController;
+
+  /** Bytes that the transport gave and nobody has taken yet. */
+  readonly #unread = new ByteQueue();
+  /** The read of the transport under way, shared by all that wait for it. */
+  #filling?: Promise<boolean>;
+  #rejectFilling?: (reason: unknown) => void;
+  #rejectWriting?: (reason: unknown) => void;
+  /** Settles when the last accepted read, or write, has; it never rejects. */
+  #lastRead: Promise<unknown> = Promise.resolve();
+  #lastWrite: Promise<unknown> = Promise.resolve();
+
+  #inboundOver = false;
+  #outboundOver = false;
+  #ending?: Promise<void>;
+  /** Why nothing works any more: a failure, an abort, or the local close. */
+  #death?: { readonly reason: unknown };
+  #release?: Promise<void>;
+
+  /**
+   * Makes a stream of a transport, which it owns from then on.
+   *
+   * @param transport The operations that differ between transports.
+   * @param info What the stream shall say about itself.
+   */
+  constructor(transport: ByteTransport, info: StreamInfo) {
+    this.#transport = transport;
+    this.info = info;
+    const { promise, resolve } = Promise.withResolvers<
+      StreamError | undefined
+    >();
+    this.finished = promise;
+    this.#resolveFinished = resolve;
+  }
+
+  /** Whether both directions are over, or the stream was closed, aborted or has failed. */
+  get closed(): boolean {
+    return this.#death !== undefined || this.#release !== undefined;
+  }
+
+  /**
+   * What the peer sends. It reads ahead of nobody: a chunk is fetched when it
+   * is asked for. Cancelling it ends our reading only.
+   */
+  get readable(): ReadableStream<Uint8Array> {
+    return this.#readable ??= new ReadableStream<Uint8Array>({
+      start: (controller) => {
+        this.#readableController = controller;
+        if (this.#death) controller.error(this.#death.reason);
+      },
+      pull: (controller) => this.#pull(controller),
+      cancel: () => {
+        this.#unread.clear();
+        this.#endInbound();
+      },
+    }, { highWaterMark: 0 });
+  }
+
+  /**
+   * Takes bytes for the peer. Closing it is {@linkcode closeWrite}, aborting
+   * it is {@linkcode abort}.
+   */
+  get writable(): WritableStream<Uint8Array> {
+    return this.#writable ??= new WritableStream<Uint8Array>({
+      start: (controller) => {
+        this.#writableController = controller;
+        if (this.#death) controller.error(this.#death.reason);
+      },
+      write: (chunk) => this.#write(chunk),
+      close: () => this.closeWrite(),
+      abort: (reason) => this.abort(reason),
+    });
+  }
+
+  /**
+   * Reads exactly `count` bytes.
+   *
+   * An aborted read loses nothing: what arrives later is there for the next.
+   * The bytes belong to the caller; they may be a view of up to 64 KiB.
+   *
+   * @param count How many bytes; 0 gives an empty array.
+   * @param options A signal to give the read up with.
+   * @returns The bytes, or `null` if the peer ended before the first of them.
+   * @throws {ConnectionLostError} if the peer ends after the first and before
+   * the last of them.
+   * @throws {StreamClosedError} once the stream was closed locally.
+   */
+  async read(
+    count: number,
+    options: SignalOptions = {},
+  ): Promise<Uint8Array | null> {
+    if (!Number.isSafeInteger(count) || count < 0) {
+      throw new RangeError(
+        `Cannot read as count must be an integer >= 0: current value is ${count}`,
+      );
+    }
+    if (this.#readable?.locked) {
+      throw new TypeError("Cannot read as readable is locked by a reader");
+    }
+    const { signal } = options;
+    signal?.throwIfAborted();
+    const read = this.#lastRead.then(() => this.#readExactly(count, signal));
+    this.#lastRead = read.catch(() => {});
+    return await (signal ? abortable(read, signal) : read);
+  }
+
+  /**
+   * Writes all of `data`, after the writes before it. Once it settles the
+   * caller may reuse `data`.
+   *
+   * @param data The bytes; none is allowed.
+   * @param options A signal to give the write up with: one that waits for its
+   * turn writes nothing; one under way leaves the peer with an unknown part of
+   * it, which is why the whole stream fails with the signal's reason.
+   * @throws {StreamClosedError} after `closeWrite()` or `close()`.
+   */
+  async write(data: Uint8Array, options: SignalOptions = {}): Promise<void> {
+    if (this.#writable?.locked) {
+      throw new TypeError("Cannot write as writable is locked by a writer");
+    }
+    const { signal } = options;
+    signal?.throwIfAborted();
+    const write = this.#write(data, signal);
+    await (signal ? abortable(write, signal) : write);
+  }
+
+  /**
+   * Ends our direction after the writes before it: the peer reads an end, and
+   * we go on reading. A second call is the same as the first.
+   */
+  closeWrite(): Promise<void> {
+    if (this.#ending) return this.#ending;
+    this.#ending = this.#lastWrite.then(async () => {
+      this.#assertAlive();
+      try {
+        await this.#transport.closeWrite();
+      } catch (error) {
+        this.#fail(toStreamError(error, "end the stream"));
+      }
+      this.#assertAlive();
+      this.#endOutbound();
+    });
+    return this.#ending;
+  }
+
+  /**
+   * Ends both directions and lets go of the transport. What was written before
+   * is delivered as far as the transport does that by itself; operations under
+   * way reject with a `StreamClosedError`. It is idempotent and never throws.
+   */
+  async close(): Promise<void> {
+    if (!this.closed) {
+      this.#die(new StreamClosedError("Stream was closed"));
+      this.#let(() => this.#transport.close(), undefined);
+    }
+    await this.#release;
+  }
+
+  /**
+   * Ends both directions at once. Every pending and later call rejects with
+   * `reason`.
+   *
+   * @param reason Why; a `StreamClosedError` by default.
+   */
+  abort(
+    reason: unknown = new StreamClosedError("Stream was aborted"),
+  ): void {
+    this.#fail(reason);
+  }
+
+  /** The same as {@linkcode close}. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #pull(
+    controller: ReadableStreamDefaultController<Uint8Array>,
+  ): Promise<void> {
+    let chunk = this.#unread.shift();
+    while (chunk === undefined) {
+      this.#assertAlive();
+      if (!await this.#fill()) return controller.close();
+      chunk = this.#unread.shift();
+    }
+    controller.enqueue(chunk);
+  }
+
+  async #readExactly(
+    count: number,
+    signal: AbortSignal | undefined,
+  ): Promise<Uint8Array | null> {
+    this.#assertAlive();
+    while (this.#unread.size < count) {
+      if (signal?.aborted) throw signal.reason;
+      // The fill outlives an aborted read: its bytes are for the next one.
+      const filled = this.#fill();
+      if (await (signal ? abortable(filled, signal) : filled)) continue;
+      if (this.#unread.size === 0) return null;
+      throw new ConnectionLostError(
+        `Cannot read as the stream ended early: needed ${count} bytes, received ${this.#unread.size}`,
+        { received: this.#unread.size, expected: count },
+      );
+    }
+    return this.#unread.take(count);
+  }
+
+  /** Fetches one chunk into the queue; `false` if there are no more. */
+  #fill(): Promise<boolean> {
+    if (this.#inboundOver) return Promise.resolve(false);
+    if (this.#filling) return this.#filling;
+    const { promise, resolve, reject } = Promise.withResolvers<boolean>();
+    this.#filling = promise;
+    this.#rejectFilling = reject;
+    promise.catch(() => {}); // Whoever waits sees it; perhaps nobody does any more.
+    this.#transport.read().then((chunk) => {
+      this.#filling = undefined;
+      if (chunk === null) {
+        this.#endInbound();
+      } else if (!this.#inboundOver) { // Cancelled meanwhile: nobody wants it.
+        this.#unread.push(chunk);
+      }
+      resolve(chunk !== null);
+    }, (error) => this.#fail(toStreamError(error, "read")));
+    return promise;
+  }
+
+  #write(data: Uint8Array, signal?: AbortSignal): Promise<void> {
+    if (!(data instanceof Uint8Array)) {
+      return Promise.reject(
+        new TypeError("Cannot write as data must be a Uint8Array"),
+      );
+    }
+    const write = this.#lastWrite.then(() => this.#writeNow(data, signal));
+    this.#lastWrite = write.catch(() => {});
+    return write;
+  }
+
+  #writeNow(data: Uint8Array, signal?: AbortSignal): Promise<void> {
+    this.#assertAlive();
+    if (signal?.aborted) throw signal.reason;
+    if (this.#ending) {
+      throw new StreamClosedError("Cannot write as our direction was ended");
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#rejectWriting = reject;
+    const onAbort = () => this.abort(signal?.reason);
+    signal?.addEventListener("abort", onAbort, { once: true });
+    this.#transport.write(data).then(
+      resolve,
+      (error) => this.#fail(toStreamError(error, "write")),
+    ).finally(() => signal?.removeEventListener("abort", onAbort));
+    return promise;
+  }
+
+  #assertAlive(): void {
+    if (this.#death) throw this.#death.reason;
+  }
+
+  #endInbound(): void {
+    this.#inboundOver = true;
+    this.#letGoIfOver();
+  }
+
+  #endOutbound(): void {
+    this.#outboundOver = true;
+    this.#letGoIfOver();
+  }
+
+  #letGoIfOver(): void {
+    if (!this.#inboundOver || !this.#outboundOver || this.closed) return;
+    this.#let(() => this.#transport.close(), undefined);
+  }
+
+  #fail(reason: unknown): void {
+    if (this.closed) return;
+    this.#die(reason);
+    const failure = reason instanceof StreamError
+      ? reason
+      : new StreamClosedError(`Stream was aborted: ${describe(reason)}`, {
+        cause: reason,
+      });
+    this.#let(() => this.#transport.abort(reason), failure);
+  }
+
+  /** Rejects all that is pending; what comes later finds `#death`. */
+  #die(reason: unknown): void {
+    this.#death = { reason };
+    this.#unread.clear();
+    this.#rejectFilling?.(reason);
+    this.#rejectWriting?.(reason);
+    this.#readableController?.error(reason);
+    this.#writableController?.error(reason);
+  }
+
+  #let(go: () => Promise<void> | void, failure: StreamError | undefined): void {
+    // A dead transport may complain while it is let go of: nobody can use that.
+    this.#release = (async () => await go())().catch(() => {}).then(() =>
+      this.#resolveFinished(failure)
+    );
+  }
+}

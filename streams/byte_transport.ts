@@ -1,0 +1,27 @@
+/**
+ * What a {@linkcode ByteStream} is built on: the few operations that differ
+ * from one transport to the next.
+ *
+ * `ByteStream` does the rest (order, exact reads, signals, sticky failure,
+ * the two web streams), and keeps these promises to the transport: never two
+ * `read()`s at once, never two `write()`s at once, nothing after `close()` or
+ * `abort()`, and no `write()` after `closeWrite()`.
+ *
+ * An error that a method rejects with becomes the failure of the whole stream.
+ * One that is not a `StreamError` is wrapped in a `ConnectionLostError`.
+ */
+export interface ByteTransport {
+  /**
+   * The next bytes, or `null` at a clean end. The memory belongs to the caller
+   * from then on: the transport neither reads nor changes it again.
+   */
+  read(): Promise<Uint8Array | null>;
+  /** Takes all of `data`. The caller may reuse its memory once this settles. */
+  write(data: Uint8Array): Promise<void>;
+  /** Ends our direction, so that the peer reads an end; reading goes on. */
+  closeWrite(): Promise<void>;
+  /** Lets go of everything, after what is under way where the transport needs it. */
+  close(): Promise<void>;
+  /** Lets go of everything at once. Pending operations may settle in any way. */
+  abort(reason: unknown): void;
+}

@@ -1,0 +1,118 @@
+import { ByteStream, type StreamAddress } from "./byte_stream.ts";
+import {
+  type ConnectOptions,
+  connectTcp,
+  type ConnectTlsOptions,
+  connectTls,
+  connectUnix,
+  type ConnectUnixOptions,
+} from "./_connect.ts";
+import { ConnTransport } from "./_conn_transport.ts";
+
+export type { ConnectOptions, ConnectTlsOptions, ConnectUnixOptions };
+
+/**
+ * A byte stream over a socket: TCP, TLS or Unix.
+ *
+ * Half close works on all three. Nagle's algorithm is off unless asked for. An
+ * idle stream holds a read buffer of 1 KiB, a busy one of up to 64 KiB.
+ *
+ * Permissions: `--allow-net` for TCP and TLS, `--allow-net`, `--allow-read` and
+ * `--allow-write` for Unix sockets, `--allow-read` for certificate files.
+ *
+ * @example
+ * ```ts
+ * import { SocketStream } from "@sluice/sluice";
+ * import { assertEquals } from "@std/assert";
+ *
+ * using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+ * const accepted = listener.accept();
+ * await using client = await SocketStream.connect("127.0.0.1", listener.addr.port);
+ * await using server = new SocketStream(await accepted);
+ *
+ * await client.write(new Uint8Array([1, 2, 3]));
+ * await client.closeWrite();
+ * assertEquals(await server.read(3), new Uint8Array([1, 2, 3]));
+ * assertEquals(await server.read(1), null);
+ * ```
+ */
+export class SocketStream extends ByteStream {
+  /**
+   * Makes a stream of a connected socket, which it owns from then on. A TLS
+   * connection should have done its `handshake()`, as its errors otherwise
+   * surface at the first read.
+   *
+   * @param conn The connection.
+   */
+  constructor(conn: Deno.Conn) {
+    super(new ConnTransport(conn), {
+      transport: transportOf(conn),
+      local: addressOf(conn.localAddr),
+      remote: addressOf(conn.remoteAddr),
+    });
+  }
+
+  /**
+   * Connects over TCP.
+   *
+   * @param host Host name or IP address.
+   * @param port Port, 0 to 65535.
+   * @param options Deadline, signal, attempts and socket options.
+   * @throws {ConnectionLostError} if no connection could be made.
+   * @throws {StreamTimeoutError} if `timeout` passed.
+   */
+  static async connect(
+    host: string,
+    port: number,
+    options: ConnectOptions = {},
+  ): Promise<SocketStream> {
+    return new SocketStream(await connectTcp(host, port, options));
+  }
+
+  /**
+   * Connects over TLS and finishes the handshake. The certificate chain and the
+   * host name are always verified.
+   *
+   * @param host Host name or IP address, which the certificate must carry.
+   * @param port Port, 0 to 65535.
+   * @param options Certificates, protocols, and those of {@linkcode connect}.
+   * @throws {ConnectionLostError} if no connection could be made, or either side
+   * refused the other's certificate.
+   * @throws {StreamTimeoutError} if `timeout` passed.
+   */
+  static async connectTls(
+    host: string,
+    port: number,
+    options: ConnectTlsOptions = {},
+  ): Promise<SocketStream> {
+    return new SocketStream(await connectTls(host, port, options));
+  }
+
+  /**
+   * Connects to a Unix socket.
+   *
+   * @param path Path of the socket, at most 107 bytes.
+   * @param options Deadline and signal.
+   * @throws {ConnectionLostError} if no connection could be made.
+   * @throws {StreamTimeoutError} if `timeout` passed.
+   */
+  static async connectUnix(
+    path: string,
+    options: ConnectUnixOptions = {},
+  ): Promise<SocketStream> {
+    return new SocketStream(await connectUnix(path, options));
+  }
+}
+
+function transportOf(conn: Deno.Conn): string {
+  if ("handshake" in conn) return "tls";
+  return conn.localAddr.transport;
+}
+
+function addressOf(address: Deno.Addr): StreamAddress {
+  if ("path" in address) return { path: address.path };
+  if ("hostname" in address) {
+    return { hostname: address.hostname, port: address.port };
+  }
+  return {};
+}
