@@ -1,2 +1,1 @@
 export * from "./parse_args.ts";
-export * from "./unicode_width.ts";

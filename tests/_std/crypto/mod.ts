@@ -1,2 +1,1 @@
-export * from "./crypto.ts";
 export * from "./timing_safe_equal.ts";
