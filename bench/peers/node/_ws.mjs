@@ -3,8 +3,11 @@
  * default). The source is the WebSocket server, as only the frames of a client
  * have to be masked: the other way round is slower.
  */
-import { WebSocket, WebSocketServer } from "ws";
+import { createRequire } from "node:module";
 import { play } from "./_role.mjs";
+
+// Not imported, as type checking this repository must not need its packages.
+const { WebSocket, WebSocketServer } = createRequire(import.meta.url)("ws");
 
 const OPTIONS = { perMessageDeflate: false, maxPayload: 0 };
 
