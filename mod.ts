@@ -4,5 +4,6 @@
  * @module
  */
 
+export * from "./channels/mod.ts";
 export * from "./errors.ts";
 export * from "./streams/mod.ts";

@@ -182,7 +182,9 @@ async function clientCertificate(
     .filter(([_, value]) => value !== undefined).map(([name]) => name);
   if (refused.length > 0) {
     throw new TypeError(
-      `Cannot use a client certificate together with ${refused.join(", ")}: the platform does not allow it`,
+      `Cannot use a client certificate together with ${
+        refused.join(", ")
+      }: the platform does not allow it`,
     );
   }
   const [cert, key] = await Promise.all([

@@ -37,9 +37,7 @@ export async function establish<T extends { close(): unknown }>(
       ),
     );
   }, timeout);
-  const both = signal
-    ? AbortSignal.any([signal, clock.signal])
-    : clock.signal;
+  const both = signal ? AbortSignal.any([signal, clock.signal]) : clock.signal;
   const starting = start(both);
   try {
     return await abortable(starting, both);

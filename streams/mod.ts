@@ -1,4 +1,12 @@
+/**
+ * Duplex byte streams: TCP, TLS, Unix sockets, pipes, and wrappers around any
+ * of them.
+ *
+ * @module
+ */
+
 export * from "./byte_stream.ts";
 export * from "./byte_stream_pair.ts";
 export * from "./byte_transport.ts";
+export * from "./constants.ts";
 export * from "./socket_stream.ts";

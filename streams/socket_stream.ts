@@ -2,8 +2,8 @@ import { ByteStream, type StreamAddress } from "./byte_stream.ts";
 import {
   type ConnectOptions,
   connectTcp,
-  type ConnectTlsOptions,
   connectTls,
+  type ConnectTlsOptions,
   connectUnix,
   type ConnectUnixOptions,
 } from "./_connect.ts";

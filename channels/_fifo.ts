@@ -1,0 +1,46 @@
+/** A queue whose `shift` takes constant time however long it is, unlike an array's. */
+export class Fifo<T> {
+  #items: (T | undefined)[] = [];
+  #head = 0;
+
+  /** How many items are queued. */
+  get size(): number {
+    return this.#items.length - this.#head;
+  }
+
+  /** The first item, which stays; `undefined` if there is none. */
+  peek(): T | undefined {
+    return this.#items[this.#head];
+  }
+
+  /** Appends an item. */
+  push(item: T): void {
+    this.#items.push(item);
+  }
+
+  /** Removes the first item; `undefined` if there is none. */
+  shift(): T | undefined {
+    if (this.#head === this.#items.length) return undefined;
+    const item = this.#items[this.#head];
+    this.#items[this.#head++] = undefined; // So that it can be collected.
+    if (this.#head * 2 >= this.#items.length) {
+      this.#items.splice(0, this.#head);
+      this.#head = 0;
+    }
+    return item;
+  }
+
+  /** Removes `item`, wherever it is. */
+  remove(item: T): void {
+    const index = this.#items.indexOf(item, this.#head);
+    if (index >= 0) this.#items.splice(index, 1);
+  }
+
+  /** Removes and returns all items. */
+  clear(): T[] {
+    const items = this.#items.slice(this.#head) as T[];
+    this.#items = [];
+    this.#head = 0;
+    return items;
+  }
+}

@@ -1,0 +1,22 @@
+/**
+ * The frame of RPyC's `core/channel.py`, versions 3.3 to 6:
+ *
+ * ```text
+ * +-----------------+------+----------------+------+
+ * | n, u32 big end. | flag | n bytes        | 0x0A |
+ * +-----------------+------+----------------+------+
+ * ```
+ */
+
+/** Length and flag, in bytes. */
+export const HEADER_SIZE = 5;
+/** The byte after the payload, in bytes. */
+export const TRAILER_SIZE = 1;
+/** What a frame adds to its payload, in bytes. */
+export const FRAME_OVERHEAD = HEADER_SIZE + TRAILER_SIZE;
+/** The byte after the payload. RPyC writes it and does not check it. */
+export const TRAILER = 0x0A;
+/** The flag of a payload as it is. */
+export const PLAIN = 0;
+/** The flag of a zlib payload. Received, any other than 0 means the same. */
+export const COMPRESSED = 1;

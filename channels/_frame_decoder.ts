@@ -1,0 +1,167 @@
+import { BufferOverflowError, ConnectionLostError } from "../errors.ts";
+import { FRAME_OVERHEAD, HEADER_SIZE, PLAIN, TRAILER_SIZE } from "./_frame.ts";
+import { MessagePool } from "./_message_pool.ts";
+
+/** How much memory may be taken for a payload, as a multiple of what has arrived of it. */
+const MAX_GROWTH = 16;
+/** What may be taken for a payload in any case, in bytes. */
+const FIRST_ALLOCATION = 1024;
+
+/** The frames that one chunk completed. */
+export interface FrameBatch {
+  /** The payloads, in order. */
+  readonly payloads: Uint8Array[];
+  /** Which of them are zlib data; `undefined` if none is. */
+  compressed: boolean[] | undefined;
+  /** Bytes of the wire that completed them. */
+  readonly wireSize: number;
+}
+
+/**
+ * Decodes frames from chunks that are cut anywhere. A payload that lies within
+ * one chunk is handed out as a view where that is cheap to keep, everything
+ * else is copied once. Time is linear in the bytes, memory in what has arrived.
+ */
+export class FrameDecoder {
+  readonly #maxMessageSize: number;
+  readonly #skipsEmpty: boolean;
+  readonly #pool = new MessagePool();
+
+  /** The frame being put together: its header, then its payload. */
+  readonly #header = new Uint8Array(HEADER_SIZE);
+  #headerFilled = 0;
+  #length = 0;
+  #payload = EMPTY;
+  #payloadFilled = 0;
+
+  /**
+   * @param maxMessageSize In bytes.
+   * @param skipsEmpty Whether empty frames are heartbeats, not messages.
+   */
+  constructor(maxMessageSize: number, skipsEmpty = false) {
+    this.#maxMessageSize = maxMessageSize;
+    this.#skipsEmpty = skipsEmpty;
+  }
+
+  /** Whether the bytes so far end inside a frame. */
+  get pending(): boolean {
+    return this.#headerFilled > 0;
+  }
+
+  /**
+   * Decodes one chunk, whose memory belongs to the decoder from then on.
+   *
+   * @throws {BufferOverflowError} at the header of a frame over the limit.
+   */
+  decode(chunk: Uint8Array): FrameBatch {
+    const batch: FrameBatch = {
+      payloads: [],
+      compressed: undefined,
+      wireSize: chunk.byteLength,
+    };
+    const share = this.#pool.mayShare(chunk);
+    let at = 0;
+    if (this.#headerFilled > 0) at = this.#resume(chunk, 0, batch);
+    // Whole frames: no state, no copy.
+    const end = chunk.byteLength;
+    while (at + HEADER_SIZE <= end) {
+      const length = readLength(chunk, at);
+      const flag = chunk[at + 4]!;
+      this.#assertLength(length, flag);
+      const start = at + HEADER_SIZE;
+      const next = start + length + TRAILER_SIZE;
+      if (next > end) break;
+      const payload = chunk.subarray(start, next - TRAILER_SIZE);
+      this.#add(batch, share ? payload : this.#pool.copy(payload), flag);
+      at = next;
+    }
+    if (at < end) this.#resume(chunk, at, batch);
+    return batch;
+  }
+
+  /**
+   * To be called at the end of the bytes.
+   *
+   * @throws {ConnectionLostError} if they end inside a frame.
+   */
+  end(): void {
+    if (!this.pending) return;
+    const received = this.#headerFilled + this.#payloadFilled;
+    const expected = this.#headerFilled < HEADER_SIZE
+      ? HEADER_SIZE
+      : this.#length + FRAME_OVERHEAD;
+    throw new ConnectionLostError(
+      `Cannot receive message as the stream ended inside a frame: needed ${expected} bytes, received ${received}`,
+      { received, expected },
+    );
+  }
+
+  /** Goes on with, or begins, a frame that is not whole; returns where it stopped. */
+  #resume(chunk: Uint8Array, at: number, batch: FrameBatch): number {
+    if (this.#headerFilled < HEADER_SIZE) {
+      const part = chunk.subarray(at, at + HEADER_SIZE - this.#headerFilled);
+      this.#header.set(part, this.#headerFilled);
+      this.#headerFilled += part.byteLength;
+      at += part.byteLength;
+      if (this.#headerFilled < HEADER_SIZE) return at;
+      this.#length = readLength(this.#header, 0);
+      this.#assertLength(this.#length, this.#header[4]!);
+    }
+    const part = chunk.subarray(at, at + this.#length - this.#payloadFilled);
+    this.#append(part);
+    at += part.byteLength;
+    // The trailer, too, must be here before the message is.
+    if (this.#payloadFilled < this.#length || at === chunk.byteLength) {
+      return at;
+    }
+    this.#add(batch, this.#payload, this.#header[4]!);
+    this.#headerFilled = 0;
+    this.#payload = EMPTY;
+    this.#payloadFilled = 0;
+    return at + TRAILER_SIZE;
+  }
+
+  /** Takes memory for what has arrived, never for what is merely claimed. */
+  #append(part: Uint8Array): void {
+    const needed = this.#payloadFilled + part.byteLength;
+    if (needed > this.#payload.byteLength) {
+      const size = Math.max(FIRST_ALLOCATION, needed * MAX_GROWTH);
+      const grown = new Uint8Array(Math.min(size, this.#length));
+      grown.set(this.#payload.subarray(0, this.#payloadFilled));
+      this.#payload = grown;
+    }
+    this.#payload.set(part, this.#payloadFilled);
+    this.#payloadFilled = needed;
+  }
+
+  #add(batch: FrameBatch, payload: Uint8Array, flag: number): void {
+    if (this.#skipsEmpty && payload.byteLength === 0) return;
+    if (flag !== PLAIN) {
+      batch.compressed ??= new Array(batch.payloads.length).fill(false);
+    }
+    batch.payloads.push(payload);
+    batch.compressed?.push(flag !== PLAIN);
+  }
+
+  #assertLength(length: number, flag: number): void {
+    if (length <= this.#maxMessageSize) return;
+    // RPyC also sends what zlib made larger: by up to this much.
+    if (flag !== PLAIN && length <= deflateBound(this.#maxMessageSize)) return;
+    throw new BufferOverflowError(
+      `Cannot receive message as its length must be <= ${this.#maxMessageSize}: current length is ${length}`,
+      { size: length, limit: this.#maxMessageSize },
+    );
+  }
+}
+
+const EMPTY = new Uint8Array(0);
+
+function readLength(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! << 24 | bytes[at + 1]! << 16 | bytes[at + 2]! << 8 |
+    bytes[at + 3]!) >>> 0;
+}
+
+/** The most that zlib makes of `size` bytes (`deflateBound` of zlib.h). */
+function deflateBound(size: number): number {
+  return size + Math.ceil(size / 1000) + 64;
+}

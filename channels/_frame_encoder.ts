@@ -1,0 +1,124 @@
+import { STREAM_CHUNK_SIZE } from "../streams/constants.ts";
+import { takeBuffer } from "./_chunk_pool.ts";
+import { Fifo } from "./_fifo.ts";
+import {
+  COMPRESSED,
+  FRAME_OVERHEAD,
+  HEADER_SIZE,
+  PLAIN,
+  TRAILER,
+  TRAILER_SIZE,
+} from "./_frame.ts";
+
+/** The size of the first buffer after a pause, in bytes: most are followed by little. */
+const SMALL_BUFFER = 1024;
+/** Payloads that are not copied leave in slices of this many bytes, so that progress shows. */
+const SLICE_SIZE = 1_048_576;
+
+/**
+ * Encodes messages into chunks of the wire. Small frames are copied into one
+ * chunk, one after the other; a payload that would fill a chunk by itself is
+ * not copied, it becomes chunks of its own.
+ */
+export class FrameEncoder {
+  /** Chunks that are complete, the next to be taken first. */
+  readonly #sealed = new Fifo<Uint8Array>();
+  /** How many frames begin in each of them. */
+  readonly #sealedFrames = new Fifo<number>();
+  /** The chunk being filled. */
+  #buffer = new Uint8Array(0);
+  #filled = 0;
+  #frames = 0;
+  #takenFrames = 0;
+
+  /** How many frames began in the chunk that was taken last. */
+  get takenFrames(): number {
+    return this.#takenFrames;
+  }
+
+  /**
+   * Appends one frame.
+   *
+   * @returns Whether the payload was copied. If not, chunks yet to be taken
+   * are views of it.
+   */
+  encode(payload: Uint8Array, compressed: boolean): boolean {
+    const { byteLength } = payload;
+    const size = byteLength + FRAME_OVERHEAD;
+    if (size > STREAM_CHUNK_SIZE) {
+      this.#reserve(HEADER_SIZE);
+      this.#putHeader(byteLength, compressed);
+      this.#seal();
+      for (let at = 0; at < byteLength; at += SLICE_SIZE) {
+        this.#push(payload.subarray(at, at + SLICE_SIZE));
+      }
+      this.#reserve(TRAILER_SIZE);
+      this.#buffer[this.#filled++] = TRAILER;
+      return false;
+    }
+    if (this.#filled + size > this.#buffer.byteLength) this.#reserve(size);
+    this.#putHeader(byteLength, compressed);
+    this.#buffer.set(payload, this.#filled);
+    this.#filled += byteLength;
+    this.#buffer[this.#filled++] = TRAILER;
+    return true;
+  }
+
+  /** Appends a zero-length chunk, which marks a place between the frames. */
+  mark(): void {
+    this.#seal();
+    this.#push(new Uint8Array(0));
+  }
+
+  /** Removes the next chunk, complete or not; `undefined` if there is none. */
+  take(): Uint8Array | undefined {
+    if (this.#sealed.size === 0) this.#seal();
+    this.#takenFrames = this.#sealedFrames.shift() ?? 0;
+    return this.#sealed.shift();
+  }
+
+  /** Writes length and flag, for which there must be room. */
+  #putHeader(length: number, compressed: boolean): void {
+    const buffer = this.#buffer;
+    const at = this.#filled;
+    buffer[at] = length >>> 24;
+    buffer[at + 1] = length >>> 16;
+    buffer[at + 2] = length >>> 8;
+    buffer[at + 3] = length;
+    buffer[at + 4] = compressed ? COMPRESSED : PLAIN;
+    this.#filled = at + HEADER_SIZE;
+    this.#frames++;
+  }
+
+  /** Makes room for `size` bytes, at most a chunk, in the chunk being filled or a new one. */
+  #reserve(size: number): void {
+    const needed = this.#filled + size;
+    if (needed <= this.#buffer.byteLength) return;
+    if (needed > STREAM_CHUNK_SIZE) {
+      this.#seal();
+      this.#buffer = takeBuffer();
+      return;
+    }
+    const buffer = needed > SMALL_BUFFER
+      ? takeBuffer()
+      : new Uint8Array(SMALL_BUFFER);
+    buffer.set(this.#buffer.subarray(0, this.#filled));
+    this.#buffer = buffer;
+  }
+
+  /** Ends the chunk being filled, if there is anything in it. */
+  #seal(): void {
+    if (this.#filled === 0) return;
+    this.#push(this.#buffer.subarray(0, this.#filled));
+    this.#buffer = EMPTY;
+    this.#filled = 0;
+  }
+
+  #push(chunk: Uint8Array): void {
+    this.#sealed.push(chunk);
+    this.#sealedFrames.push(this.#frames);
+    this.#frames = 0;
+  }
+}
+
+const EMPTY = new Uint8Array(0);

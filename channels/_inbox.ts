@@ -1,0 +1,177 @@
+import type { FrameBatch } from "./_frame_decoder.ts";
+import { Fifo } from "./_fifo.ts";
+
+/** A `recv` that waits for a message. */
+interface Receiver {
+  readonly resolve: (message: Uint8Array | null) => void;
+  readonly reject: (reason: unknown) => void;
+}
+
+/**
+ * The receiving end of a channel: messages that have arrived and the calls that
+ * wait for one. What arrived whole before a failure is still handed out; then
+ * every call rejects with that failure.
+ */
+export class Inbox {
+  readonly #inflate: (data: Uint8Array) => Uint8Array;
+  readonly #highWaterMark: number;
+  readonly #batches = new Fifo<FrameBatch>();
+  /** The batch being handed out, and the index of its next message. */
+  #batch: FrameBatch | undefined;
+  #next = 0;
+  #queuedBytes = 0;
+  readonly #receivers = new Fifo<Receiver>();
+  readonly #watchers = new Set<() => void>();
+  #resume: (() => void) | undefined;
+  #over: { readonly failure?: unknown } | undefined;
+  #taken = 0;
+
+  /**
+   * @param highWaterMark In bytes of the wire.
+   * @param inflate Called for a compressed message when it is taken.
+   */
+  constructor(
+    highWaterMark: number,
+    inflate: (data: Uint8Array) => Uint8Array,
+  ) {
+    this.#highWaterMark = highWaterMark;
+    this.#inflate = inflate;
+  }
+
+  /** How many messages were handed out. */
+  get taken(): number {
+    return this.#taken;
+  }
+
+  /** Whether the local reader is behind, so that nothing more is read. */
+  get full(): boolean {
+    return this.#resume !== undefined;
+  }
+
+  /** Appends messages; settles once there is room for more. */
+  push(batch: FrameBatch): Promise<void> | undefined {
+    if (this.#over || batch.payloads.length === 0) return;
+    this.#queuedBytes += batch.wireSize;
+    if (this.#batch === undefined) this.#batch = batch;
+    else this.#batches.push(batch);
+    while (this.#receivers.size > 0 && this.#batch !== undefined) {
+      const { resolve, reject } = this.#receivers.shift()!;
+      try {
+        resolve(this.take()!);
+      } catch (error) {
+        reject(error);
+      }
+    }
+    this.#notify();
+    if (this.#queuedBytes < this.#highWaterMark) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#resume = resolve;
+    return promise;
+  }
+
+  /** The peer has ended; what is queued is still handed out. */
+  end(): void {
+    if (this.#over) return;
+    this.#over = {};
+    for (const { resolve } of this.#receivers.clear()) resolve(null);
+    this.#notify();
+  }
+
+  /** The channel has failed; what is queued is still handed out. */
+  fail(failure: unknown): void {
+    this.#over = { failure };
+    for (const { reject } of this.#receivers.clear()) reject(failure);
+    this.#notify();
+  }
+
+  /** Forgets what is queued. */
+  drop(): void {
+    this.#batch = undefined;
+    this.#batches.clear();
+    this.#next = 0;
+    this.#queuedBytes = 0;
+    this.#resumeReading();
+  }
+
+  /** The next message if it is there. */
+  take(): Uint8Array | undefined {
+    const batch = this.#batch;
+    if (batch === undefined) return undefined;
+    const index = this.#next++;
+    this.#taken++;
+    const payload = batch.payloads[index]!;
+    const compressed = batch.compressed?.[index];
+    if (this.#next === batch.payloads.length) this.#finish(batch);
+    return compressed ? this.#inflate(payload) : payload;
+  }
+
+  /** The next message, or `null` at the end. */
+  receive(signal?: AbortSignal): Promise<Uint8Array | null> {
+    if (this.#over) {
+      return "failure" in this.#over
+        ? Promise.reject(this.#over.failure)
+        : Promise.resolve(null);
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<
+      Uint8Array | null
+    >();
+    const receiver = { resolve, reject };
+    this.#receivers.push(receiver);
+    if (!signal) return promise;
+    const withdraw = () => {
+      this.#receivers.remove(receiver);
+      reject(signal.reason);
+    };
+    signal.addEventListener("abort", withdraw, { once: true });
+    return promise.finally(() => signal.removeEventListener("abort", withdraw));
+  }
+
+  /**
+   * Whether a message, or the end, is there within `timeout` milliseconds.
+   * Rejects once the channel has failed and nothing is left.
+   */
+  async poll(timeout: number, signal?: AbortSignal): Promise<boolean> {
+    if (timeout > 0 && !this.#ready) await this.#arrival(timeout, signal);
+    if (this.#batch !== undefined) return true;
+    if (this.#over && "failure" in this.#over) throw this.#over.failure;
+    return this.#ready;
+  }
+
+  get #ready(): boolean {
+    return this.#batch !== undefined || this.#over !== undefined;
+  }
+
+  /** Settles when something has arrived or ended, or the time is up. */
+  async #arrival(timeout: number, signal?: AbortSignal): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const onAbort = () => reject(signal?.reason);
+    const timer = timeout === Infinity
+      ? undefined
+      : setTimeout(resolve, timeout);
+    signal?.addEventListener("abort", onAbort, { once: true });
+    this.#watchers.add(resolve);
+    try {
+      await promise;
+    } finally {
+      this.#watchers.delete(resolve);
+      signal?.removeEventListener("abort", onAbort);
+      clearTimeout(timer);
+    }
+  }
+
+  #finish(batch: FrameBatch): void {
+    this.#queuedBytes -= batch.wireSize;
+    this.#batch = this.#batches.shift();
+    this.#next = 0;
+    if (this.#queuedBytes < this.#highWaterMark) this.#resumeReading();
+  }
+
+  #resumeReading(): void {
+    this.#resume?.();
+    this.#resume = undefined;
+  }
+
+  #notify(): void {
+    for (const watcher of this.#watchers) watcher();
+  }
+}

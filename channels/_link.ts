@@ -1,0 +1,278 @@
+import { abortable } from "jsr:@std/async@^1.5.0/abortable";
+import {
+  StreamClosedError,
+  StreamError,
+  StreamTimeoutError,
+} from "../errors.ts";
+import { describe, toStreamError } from "../streams/_stream_error.ts";
+import { ByteStream } from "../streams/byte_stream.ts";
+import type { ByteStreamPair } from "../streams/byte_stream_pair.ts";
+import { type FrameBatch, FrameDecoder } from "./_frame_decoder.ts";
+import { Inbox } from "./_inbox.ts";
+import { Liveness } from "./_liveness.ts";
+import { Outbox } from "./_outbox.ts";
+import { assemble, type Stages } from "./_pipeline.ts";
+import type { StageOpener } from "./_staged_options.ts";
+import { inflate } from "./_zlib.ts";
+import { BatchingStream } from "./batching_stream.ts";
+import type { ChannelConfig } from "./_options.ts";
+
+/**
+ * The running parts of a channel: its pipeline between the two boxes, and how
+ * it ends. Each direction ends by itself; a failure ends both, once.
+ */
+export class Link {
+  readonly inbox: Inbox;
+  readonly outbox: Outbox;
+  /** Settles when the pipeline stands: at once, or after what `open` does. */
+  readonly ready: Promise<void>;
+  /** Settles once both directions are over; it never rejects. */
+  readonly finished: Promise<StreamError | undefined>;
+  /**
+   * Whether a payload may be handed on as it is. Only our own streams, and
+   * encryption, promise to be done with a chunk when its write has settled; any
+   * other pair may well pass it on.
+   */
+  readonly lends: boolean;
+
+  /** Bytes handed to the transport. */
+  bytesSent = 0;
+  /** Bytes of frames received. */
+  bytesReceived = 0;
+  /** Writes to the transport. */
+  writes = 0;
+
+  readonly #stream: ByteStreamPair;
+  readonly #config: ChannelConfig;
+  readonly #decoder: FrameDecoder;
+  readonly #liveness: Liveness;
+  readonly #opening = new AbortController();
+  readonly #resolveFinished: (failure: StreamError | undefined) => void;
+  readonly #outboundEnd = Promise.withResolvers<void>();
+  #reader: ReadableStreamDefaultReader<FrameBatch> | undefined;
+  #inboundOver = false;
+  #outboundOver = false;
+  #ending = false;
+  #closing: Promise<void> | undefined;
+  #failure: { readonly reason: unknown } | undefined;
+
+  constructor(
+    stream: ByteStreamPair,
+    config: ChannelConfig,
+    open: StageOpener | undefined,
+  ) {
+    const { highWaterMark, batching, maxMessageSize, heartbeat } = config;
+    this.lends = stream instanceof ByteStream || open !== undefined;
+    this.#stream = stream;
+    this.#config = config;
+    this.#decoder = new FrameDecoder(maxMessageSize, heartbeat !== undefined);
+    this.inbox = new Inbox(highWaterMark, (data) => this.#inflate(data));
+    this.outbox = new Outbox(
+      highWaterMark,
+      this.lends && batching === undefined,
+      (reason) => this.fail(toStreamError(reason, "send message")),
+    );
+    this.#outboundEnd.promise.catch(() => {}); // Whoever asks for it sees it.
+    const finished = Promise.withResolvers<StreamError | undefined>();
+    this.finished = finished.promise;
+    this.#resolveFinished = finished.resolve;
+    this.#liveness = new Liveness(config, {
+      sent: () => this.bytesSent,
+      received: () => this.bytesReceived,
+      receiving: () => this.#decoder.pending,
+      sending: () => this.outbox.queuedBytes > 0,
+      paused: () => this.inbox.full,
+      beat: () => this.outbox.put(EMPTY, false),
+      fail: (error) => this.fail(error),
+    });
+    if (open) {
+      this.ready = this.#open(open);
+      this.ready.catch(() => {}); // Every other call tells as well.
+    } else {
+      this.#assemble({});
+      this.ready = Promise.resolve();
+    }
+  }
+
+  /** Why nothing can be sent any more, if so. */
+  get refusal(): { readonly reason: unknown } | undefined {
+    if (this.#failure || !this.#ending) return this.#failure;
+    return {
+      reason: new StreamClosedError(
+        this.#closing
+          ? "Cannot send message as the channel was closed"
+          : "Cannot send message as our direction was ended",
+      ),
+    };
+  }
+
+  /** Whether it was closed locally, and nothing had failed before. */
+  get closedLocally(): boolean {
+    return this.#closing !== undefined && this.#failure === undefined;
+  }
+
+  /** Whether it was closed, has failed, or is over both ways. */
+  get closed(): boolean {
+    return this.#failure !== undefined || this.#closing !== undefined ||
+      (this.#inboundOver && this.#outboundOver);
+  }
+
+  /** Settles when all that was accepted has been handed to the transport. */
+  flush(): Promise<void> {
+    if (this.#failure) return Promise.reject(this.#failure.reason);
+    return this.#ending ? this.#outboundEnd.promise : this.outbox.flush();
+  }
+
+  /** Ends our direction after all that was accepted; settles when that is done. */
+  endOutbound(): Promise<void> {
+    if (!this.#ending && !this.#failure) {
+      this.#ending = true;
+      this.outbox.end();
+    }
+    return this.#outboundEnd.promise;
+  }
+
+  /** Ends receiving: what arrives from now on is not wanted. */
+  async cancelInbound(reason?: unknown): Promise<void> {
+    this.inbox.drop();
+    this.inbox.end();
+    await this.#reader?.cancel(reason);
+  }
+
+  /** Sends what was accepted within the deadline, then ends everything. */
+  close(): Promise<void> {
+    return this.#closing ??= this.#close();
+  }
+
+  /** Ends everything at once. Only the first reason counts. */
+  fail(reason: unknown): void {
+    if (this.#failure || (this.#inboundOver && this.#outboundOver)) return;
+    this.#failure = { reason };
+    this.#liveness.stop();
+    this.#opening.abort(reason);
+    this.inbox.fail(reason);
+    this.outbox.fail(reason);
+    this.#outboundEnd.reject(reason);
+    this.#reader?.cancel(reason).catch(() => {});
+    if (this.#stream instanceof ByteStream) this.#stream.abort(reason);
+    this.#resolveFinished(
+      reason instanceof StreamError ? reason : new StreamClosedError(
+        `Channel was aborted: ${describe(reason)}`,
+        { cause: reason },
+      ),
+    );
+  }
+
+  async #open(open: StageOpener): Promise<void> {
+    try {
+      const stages = await open(this.#stream, this.#opening.signal);
+      if (!this.#failure) return this.#assemble(stages);
+    } catch (error) {
+      this.fail(toStreamError(error, "open channel"));
+    }
+    throw this.#failure?.reason;
+  }
+
+  #assemble(stages: Omit<Stages, "batching">): void {
+    const batching = this.#config.batching && new BatchingStream({
+      ...this.#config.batching,
+      weigh: () => this.outbox.framesUnderWay,
+    });
+    const { inbound, outbound } = assemble(
+      this.#stream,
+      this.outbox.readable,
+      { batching, ...stages },
+      this.#decoder,
+      {
+        onReceived: (size) => this.bytesReceived += size,
+        onSent: (size) => {
+          this.bytesSent += size;
+          this.writes++;
+        },
+        onMark: () => this.outbox.passBarrier(),
+      },
+    );
+    this.#reader = inbound.getReader();
+    this.#receiveAll(this.#reader).then(
+      () => this.#end("inbound"),
+      (error) => this.fail(toStreamError(error, "receive message")),
+    );
+    outbound.then(
+      () => this.#end("outbound"),
+      (error) => this.fail(toStreamError(error, "send message")),
+    );
+    this.#liveness.start();
+  }
+
+  /** The one loop that reads. It stops while the local reader is behind. */
+  async #receiveAll(
+    reader: ReadableStreamDefaultReader<FrameBatch>,
+  ): Promise<void> {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      const room = this.inbox.push(value);
+      if (room) await room;
+    }
+  }
+
+  #end(direction: "inbound" | "outbound"): void {
+    if (direction === "inbound") {
+      this.#inboundOver = true;
+      this.inbox.end();
+    } else {
+      this.#outboundOver = true;
+      this.#outboundEnd.resolve();
+    }
+    if (!this.#inboundOver || !this.#outboundOver || this.#failure) return;
+    this.#liveness.stop();
+    this.#release();
+  }
+
+  async #close(): Promise<void> {
+    if (this.#failure || (this.#inboundOver && this.#outboundOver)) {
+      await this.finished;
+      return;
+    }
+    this.inbox.fail(new StreamClosedError("Channel was closed"));
+    this.inbox.drop(); // What arrives until then is read and dropped: the peer may wait for it.
+    const { closeTimeout } = this.#config;
+    const clock = new AbortController();
+    const timer = setTimeout(() => clock.abort(), closeTimeout);
+    try {
+      await abortable(this.endOutbound(), clock.signal);
+    } catch {
+      this.fail(
+        new StreamTimeoutError(
+          `Cannot send all messages before the close as it took longer than ${closeTimeout} ms`,
+          { timeout: closeTimeout },
+        ),
+      );
+    } finally {
+      clearTimeout(timer);
+    }
+    this.#liveness.stop();
+    await this.#release();
+  }
+
+  /** Lets go of the stream; our direction has ended by then. */
+  async #release(): Promise<void> {
+    if (this.#failure) return;
+    this.#inboundOver = true;
+    if (this.#stream instanceof ByteStream) await this.#stream.close();
+    await this.#reader?.cancel().catch(() => {});
+    this.#resolveFinished(undefined);
+  }
+
+  #inflate(data: Uint8Array): Uint8Array {
+    try {
+      return inflate(data, this.#config.maxMessageSize);
+    } catch (error) {
+      this.inbox.drop(); // What is delivered is a prefix of what was sent.
+      this.fail(error);
+      throw error;
+    }
+  }
+}
+
+const EMPTY = new Uint8Array(0);

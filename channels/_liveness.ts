@@ -1,0 +1,96 @@
+import { StreamTimeoutError } from "../errors.ts";
+import { StallDetector } from "./_stall_detector.ts";
+import type { HeartbeatOptions } from "./_options.ts";
+
+/** What the watch over a channel reads and does. */
+export interface Vitals {
+  /** Bytes sent so far. */
+  sent(): number;
+  /** Bytes received so far. */
+  received(): number;
+  /** Whether a message is half received. */
+  receiving(): boolean;
+  /** Whether there are bytes that have not left. */
+  sending(): boolean;
+  /** Whether we do not read, as the local reader is behind. */
+  paused(): boolean;
+  /** Sends an empty frame. */
+  beat(): void;
+  /** Ends the channel. */
+  fail(error: StreamTimeoutError): void;
+}
+
+/** The timers of a channel: its heartbeat, and its watch for stalls. None by default. */
+export class Liveness {
+  readonly #stallTimeout: number;
+  readonly #heartbeat: HeartbeatOptions | undefined;
+  readonly #vitals: Vitals;
+  #detectors: StallDetector[] = [];
+  #beats: ReturnType<typeof setInterval> | undefined;
+
+  constructor(
+    options: { stallTimeout: number; heartbeat: HeartbeatOptions | undefined },
+    vitals: Vitals,
+  ) {
+    this.#stallTimeout = options.stallTimeout;
+    this.#heartbeat = options.heartbeat;
+    this.#vitals = vitals;
+  }
+
+  /** Begins the watch. */
+  start(): void {
+    const { sent, received, receiving, sending, paused } = this.#vitals;
+    const limit = this.#stallTimeout;
+    if (limit > 0) {
+      this.#watch(
+        limit,
+        "receive message",
+        received,
+        () => receiving() && !paused(),
+      );
+      this.#watch(limit, "send message", sent, sending);
+    }
+    if (this.#heartbeat) {
+      const { interval, timeout } = this.#heartbeat;
+      this.#watch(timeout, "receive anything", received, () => !paused());
+      this.#beats = setInterval(this.#beater(), interval);
+    }
+  }
+
+  /** Ends the watch and clears its timers. */
+  stop(): void {
+    for (const detector of this.#detectors) detector[Symbol.dispose]();
+    this.#detectors = [];
+    clearInterval(this.#beats);
+  }
+
+  #watch(
+    limit: number,
+    action: string,
+    progress: () => number,
+    active: () => boolean,
+  ): void {
+    const onStall = () =>
+      this.#vitals.fail(
+        new StreamTimeoutError(
+          `Cannot ${action} as there was no progress for ${limit} ms`,
+          { timeout: limit },
+        ),
+      );
+    this.#detectors.push(
+      new StallDetector({ limit, progress, active, onStall }),
+    );
+  }
+
+  /** Sends an empty frame if nothing was sent since the last look. */
+  #beater(): () => void {
+    const { sent, sending, beat } = this.#vitals;
+    let last = sent();
+    return () => {
+      const current = sent();
+      // Behind a queue it would only wait; what is queued tells the peer as much.
+      if (current === last && !sending()) beat();
+      last = current;
+    };
+  }
+}

@@ -1,0 +1,38 @@
+/** What a kept message may keep alive of its neighbours, in bytes. */
+const MAX_SHARED = 65_536;
+/** A chunk is shared only if it fills this part of its memory, so that sparse ones cost no more. */
+const MIN_FILL = 1 / 4;
+/** The size of the buffers that small messages are copied into, in bytes. */
+const POOL_SIZE = 8192;
+
+/**
+ * Memory for received messages. A message belongs to its receiver, who may keep
+ * it for ever: what lies around it in memory stays alive as long. Messages of a
+ * dense chunk share it; those of a sparse or large one are copied together into
+ * small buffers.
+ */
+export class MessagePool {
+  #buffer = new Uint8Array(0);
+  #filled = 0;
+
+  /** Whether messages may be views of `chunk`. */
+  mayShare(chunk: Uint8Array): boolean {
+    const size = chunk.buffer.byteLength;
+    return size <= MAX_SHARED && chunk.byteLength >= size * MIN_FILL;
+  }
+
+  /** A copy of `bytes` to give away. */
+  copy(bytes: Uint8Array): Uint8Array {
+    const { byteLength } = bytes;
+    if (byteLength > POOL_SIZE / 4) return bytes.slice();
+    if (this.#filled + byteLength > this.#buffer.byteLength) {
+      this.#buffer = new Uint8Array(POOL_SIZE);
+      this.#filled = 0;
+    }
+    const start = this.#filled;
+    this.#filled += byteLength;
+    const copy = this.#buffer.subarray(start, this.#filled);
+    copy.set(bytes);
+    return copy;
+  }
+}

@@ -1,0 +1,181 @@
+import { recycle } from "./_chunk_pool.ts";
+import { Fifo } from "./_fifo.ts";
+import { FRAME_OVERHEAD } from "./_frame.ts";
+import { FrameEncoder } from "./_frame_encoder.ts";
+
+/** A message that waits for room. */
+interface Waiter {
+  readonly send: () => Promise<void> | undefined;
+  readonly resolve: (done: Promise<void> | undefined) => void;
+  readonly reject: (reason: unknown) => void;
+}
+
+/**
+ * The sending end of a channel: encodes messages into the chunk being filled
+ * and hands out chunks as fast as the pipeline takes them. The first message
+ * after a pause leaves at once; what is sent while a chunk is under way leaves
+ * together in the next. No timer, no added latency.
+ *
+ * Accepted bytes count until the first stage has consumed their chunk. Above
+ * the high water mark messages wait, first come, first served.
+ */
+export class Outbox {
+  /** The chunks. One of no length marks a place, see {@linkcode barrier}. */
+  readonly readable: ReadableStream<Uint8Array>;
+
+  readonly #encoder = new FrameEncoder();
+  readonly #highWaterMark: number;
+  readonly #recycles: boolean;
+  #controller!: ReadableStreamDefaultController<Uint8Array>;
+  #queuedBytes = 0;
+  /** The chunk that was handed out last, until the first stage has consumed it. */
+  #underWay: Uint8Array | undefined;
+  readonly #waiting = new Fifo<Waiter>();
+  readonly #barriers = new Fifo<PromiseWithResolvers<void>>();
+  #wake: (() => void) | undefined;
+  #state: "open" | "ending" | "failed" = "open";
+
+  /**
+   * @param highWaterMark In bytes.
+   * @param recycles Whether the first stage leaves no trace of a chunk once it
+   * has consumed it, so that its memory can be used again.
+   * @param onCancel Called when the pipeline has failed.
+   */
+  constructor(
+    highWaterMark: number,
+    recycles: boolean,
+    onCancel: (reason: unknown) => void,
+  ) {
+    this.#highWaterMark = highWaterMark;
+    this.#recycles = recycles;
+    this.readable = new ReadableStream<Uint8Array>({
+      start: (controller) => {
+        this.#controller = controller;
+      },
+      pull: () => this.#pull(),
+      cancel: onCancel,
+    }, { highWaterMark: 0 });
+  }
+
+  /** Bytes accepted and not yet consumed. */
+  get queuedBytes(): number {
+    return this.#queuedBytes;
+  }
+
+  /** Messages in the chunk that was handed out last. */
+  get framesUnderWay(): number {
+    return this.#encoder.takenFrames;
+  }
+
+  /** Whether a message would be accepted at once. */
+  get hasRoom(): boolean {
+    return this.#queuedBytes < this.#highWaterMark &&
+      this.#waiting.size === 0;
+  }
+
+  /**
+   * Accepts a message, for which there must be room.
+   *
+   * @returns Whether the payload was copied; if not, it is in use until a
+   * {@linkcode barrier} after it has passed.
+   */
+  put(payload: Uint8Array, compressed: boolean): boolean {
+    const copied = this.#encoder.encode(payload, compressed);
+    this.#queuedBytes += payload.byteLength + FRAME_OVERHEAD;
+    this.#wakeUp();
+    return copied;
+  }
+
+  /**
+   * Calls `send` in turn as soon as there is room, and settles as it does.
+   *
+   * @param signal Withdraws it while it waits.
+   */
+  putLater(
+    send: () => Promise<void> | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<
+      void | undefined
+    >();
+    const waiter: Waiter = { send, resolve, reject };
+    this.#waiting.push(waiter);
+    if (!signal) return promise;
+    const withdraw = () => {
+      this.#waiting.remove(waiter);
+      reject(signal.reason);
+    };
+    signal.addEventListener("abort", withdraw, { once: true });
+    return promise.finally(() => signal.removeEventListener("abort", withdraw));
+  }
+
+  /** Settles when all that was accepted before, or waits, has passed the last stage. */
+  flush(): Promise<void> {
+    return this.#waiting.size === 0
+      ? this.barrier()
+      : this.putLater(() => this.barrier(), undefined);
+  }
+
+  /** Settles when all that was accepted before has passed the last stage. */
+  barrier(): Promise<void> {
+    const barrier = Promise.withResolvers<void>();
+    this.#barriers.push(barrier);
+    this.#encoder.mark();
+    this.#wakeUp();
+    return barrier.promise;
+  }
+
+  /** To be called by the last stage for each chunk of no length. */
+  passBarrier(): void {
+    this.#barriers.shift()?.resolve();
+  }
+
+  /** Ends the chunks after all that was accepted, and all that waits. */
+  end(): void {
+    this.#state = "ending";
+    this.#wakeUp();
+  }
+
+  /** Rejects all that waits, and errors the chunks. */
+  fail(reason: unknown): void {
+    this.#state = "failed";
+    for (const { reject } of this.#waiting.clear()) reject(reason);
+    for (const { reject } of this.#barriers.clear()) reject(reason);
+    this.#controller.error(reason);
+    this.#wakeUp();
+  }
+
+  /** Called when the first stage has consumed the chunk before and wants the next. */
+  async #pull(): Promise<void> {
+    this.#consumed();
+    let chunk: Uint8Array | undefined;
+    while ((chunk = this.#encoder.take()) === undefined) {
+      if (this.#state === "ending") return this.#controller.close();
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#wake = resolve;
+      await promise;
+      if (this.#state === "failed") return;
+    }
+    this.#underWay = chunk;
+    this.#controller.enqueue(chunk);
+  }
+
+  #consumed(): void {
+    const chunk = this.#underWay;
+    if (chunk === undefined) return;
+    this.#underWay = undefined;
+    this.#queuedBytes -= chunk.byteLength;
+    if (this.#recycles) recycle(chunk);
+    while (
+      this.#waiting.size > 0 && this.#queuedBytes < this.#highWaterMark
+    ) {
+      const { send, resolve } = this.#waiting.shift()!;
+      resolve(send());
+    }
+  }
+
+  #wakeUp(): void {
+    this.#wake?.();
+    this.#wake = undefined;
+  }
+}

@@ -1,0 +1,325 @@
+import { BufferOverflowError, StreamClosedError } from "../errors.ts";
+import type { StreamError } from "../errors.ts";
+import type { SignalOptions } from "../streams/byte_stream.ts";
+import type { ByteStreamPair } from "../streams/byte_stream_pair.ts";
+import { Link } from "./_link.ts";
+import {
+  messageIterator,
+  messageReadable,
+  messageWritable,
+} from "./_message_streams.ts";
+import { openStages, type StagedOptions } from "./_staged_options.ts";
+import { deflate } from "./_zlib.ts";
+import {
+  type ChannelConfig,
+  type ChannelOptions,
+  type CompressionOptions,
+  resolveCompression,
+  resolveOptions,
+} from "./_options.ts";
+
+/** Options of a single {@linkcode Channel.send}. */
+export interface SendOptions extends SignalOptions {
+  /**
+   * Whether to compress this message if it is longer than the threshold, in
+   * place of the channel's `compression`.
+   */
+  compress?: boolean;
+}
+
+/** What has gone through a channel so far. */
+export interface ChannelStats {
+  /** Messages accepted by `send()`. */
+  readonly messagesSent: number;
+  /** Messages handed out by `recv()`. */
+  readonly messagesReceived: number;
+  /** Bytes handed to the transport, with all framing and encryption. */
+  readonly bytesSent: number;
+  /** Bytes of frames received, after decryption. */
+  readonly bytesReceived: number;
+  /** Writes to the transport. */
+  readonly writes: number;
+  /** Bytes accepted by `send()` that have not left yet. */
+  readonly queuedBytes: number;
+}
+
+/**
+ * Whole messages over a byte stream, in both directions at once.
+ *
+ * The wire is that of RPyC's `core/channel.py`, so that a Python peer needs
+ * nothing.
+ *
+ * - Messages arrive whole, in order, byte for byte; an empty one is a message.
+ * - Once `send()` resolves the caller may reuse the message. A received message
+ *   belongs to the caller; it may share its `buffer` with others, of which it
+ *   keeps at most 64 KiB alive.
+ * - Both ways what is queued is bounded: a peer that does not read makes
+ *   `send()` wait, a local reader that does not read makes the peer wait.
+ * - Concurrent calls are served first come, first served, and a waiting
+ *   `recv()` never holds up a `send()`.
+ * - The first failure is final: every pending and later call rejects with that
+ *   same error, except that messages which had arrived whole before it are
+ *   still received first.
+ * - Nothing that was not awaited can end the process.
+ *
+ * @example
+ * ```ts
+ * import { Channel, PipeStream } from "@sluice/sluice";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const [near, far] = PipeStream.createPair();
+ * await using client = new Channel(near);
+ * await using server = new Channel(far);
+ *
+ * await client.send(new TextEncoder().encode("ping"));
+ * assertEquals(await server.recv(), new TextEncoder().encode("ping"));
+ * await client.close();
+ * assertEquals(await server.recv(), null);
+ * ```
+ */
+export class Channel implements AsyncIterable<Uint8Array>, AsyncDisposable {
+  readonly #link: Link;
+  readonly #config: ChannelConfig;
+  #messagesSent = 0;
+  #readable: ReadableStream<Uint8Array> | undefined;
+  #writable: WritableStream<Uint8Array> | undefined;
+
+  /**
+   * Makes a channel of a byte stream, both of whose sides it locks and owns.
+   *
+   * @param stream Any pair of byte streams.
+   * @param options Limits, compression, batching, deadlines.
+   * @throws {RangeError} if an option is out of its range.
+   * @throws {TypeError} if a side of the stream is locked.
+   */
+  constructor(stream: ByteStreamPair, options: ChannelOptions = {}) {
+    this.#config = resolveOptions(options);
+    const open = (options as StagedOptions)[openStages];
+    this.#link = new Link(stream, this.#config, open);
+  }
+
+  /**
+   * Resolves once messages can flow: at once, or for an encrypted channel after
+   * its handshake. Rejects as every other call does if that fails.
+   */
+  get ready(): Promise<void> {
+    return this.#link.ready;
+  }
+
+  /**
+   * Settles once both directions are over: with the failure, or with
+   * `undefined` if there was none. It never rejects.
+   */
+  get finished(): Promise<StreamError | undefined> {
+    return this.#link.finished;
+  }
+
+  /** Whether the channel was closed or aborted, has failed, or is over both ways. */
+  get closed(): boolean {
+    return this.#link.closed;
+  }
+
+  /** What has gone through so far; a snapshot. */
+  get stats(): ChannelStats {
+    const { inbox, outbox, bytesSent, bytesReceived, writes } = this.#link;
+    return {
+      messagesSent: this.#messagesSent,
+      messagesReceived: inbox.taken,
+      bytesSent,
+      bytesReceived,
+      writes,
+      queuedBytes: outbox.queuedBytes,
+    };
+  }
+
+  /**
+   * Sends one message. It resolves once the message is accepted: at once while
+   * less than `highWaterMark` is queued; a message too long to be copied
+   * (about 64 KB) has been handed to the transport by then.
+   *
+   * @param message The message. It may be reused once this has resolved.
+   * @param options A signal, which withdraws a message that still waits for its
+   * turn, and `compress`.
+   * @throws {BufferOverflowError} if it is longer than `maxMessageSize`;
+   * nothing is sent and the channel goes on.
+   * @throws {StreamClosedError} after `close()`, or after `writable` was closed.
+   */
+  send(message: Uint8Array, options?: SendOptions): Promise<void> {
+    const refusal = this.#refusal(message, options);
+    if (refusal) return Promise.reject(refusal.reason);
+    const { outbox } = this.#link;
+    if (outbox.hasRoom) return this.#put(message, options) ?? SENT;
+    return outbox.putLater(
+      () => this.#put(message, options),
+      options?.signal,
+    );
+  }
+
+  /**
+   * Receives the next message. What arrived whole before a failure or the end
+   * is received first.
+   *
+   * @param options A signal; an aborted `recv()` loses no message.
+   * @returns The message, which belongs to the caller, or `null` if the peer
+   * has ended cleanly, between messages.
+   * @throws {ConnectionLostError} if the peer went away before a clean end.
+   * @throws {BufferOverflowError} if the peer sends more than `maxMessageSize`.
+   * @throws {CompressionError} if a compressed message cannot be inflated.
+   * @throws {StreamClosedError} after `close()`.
+   */
+  recv(options?: SignalOptions): Promise<Uint8Array | null> {
+    const signal = options?.signal;
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    try {
+      const message = this.#link.inbox.take();
+      return message === undefined
+        ? this.#link.inbox.receive(signal)
+        : Promise.resolve(message);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /**
+   * Tells whether a `recv()` would not wait: for a message, or for the end.
+   *
+   * @param timeout How long to wait for that, in milliseconds; 0 by default,
+   * `Infinity` is for ever.
+   * @param options A signal to give the wait up with.
+   */
+  async poll(timeout = 0, options: SignalOptions = {}): Promise<boolean> {
+    if (!(timeout >= 0)) {
+      throw new RangeError(
+        `Cannot poll as timeout must be >= 0: current value is ${timeout}`,
+      );
+    }
+    options.signal?.throwIfAborted();
+    return await this.#link.inbox.poll(timeout, options.signal);
+  }
+
+  /** Settles when everything accepted so far has been handed to the transport. */
+  flush(): Promise<void> {
+    return this.#link.flush();
+  }
+
+  /**
+   * Sends what was accepted, waiting at most `closeTimeout`, then ends both
+   * directions and closes the stream. Calls to `recv()` reject with a
+   * `StreamClosedError`. It is idempotent and never rejects; `finished` tells
+   * whether everything left in time.
+   */
+  close(): Promise<void> {
+    return this.#link.close();
+  }
+
+  /**
+   * Ends the channel at once and drops what is queued. Every pending and later
+   * call rejects with `reason`.
+   *
+   * @param reason Why; a `StreamClosedError` by default.
+   */
+  abort(
+    reason: unknown = new StreamClosedError("Channel was aborted"),
+  ): void {
+    this.#link.inbox.drop();
+    this.#link.fail(reason);
+  }
+
+  /**
+   * The messages received, as a stream. It takes a few hundred messages ahead
+   * of its reader, which a `recv()` then does not see; cancelling it ends
+   * receiving.
+   */
+  get readable(): ReadableStream<Uint8Array> {
+    return this.#readable ??= messageReadable(
+      this,
+      this.#link.inbox,
+      (reason) => this.#link.cancelInbound(reason),
+    );
+  }
+
+  /**
+   * Takes messages to send, as a stream. Closing it ends our direction after
+   * them: the peer receives `null`, and we go on receiving.
+   */
+  get writable(): WritableStream<Uint8Array> {
+    return this.#writable ??= messageWritable(
+      this,
+      () => this.#link.endOutbound(),
+    );
+  }
+
+  /**
+   * The messages received, until the peer ends or the channel is closed
+   * locally. Leaving the loop early does not close the channel.
+   */
+  [Symbol.asyncIterator](): AsyncIterableIterator<Uint8Array> {
+    return messageIterator(this, () => this.#link.closedLocally);
+  }
+
+  /** The same as {@linkcode close}. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Why this message cannot be sent, if so. */
+  #refusal(
+    message: Uint8Array,
+    options: SendOptions | undefined,
+  ): { readonly reason: unknown } | undefined {
+    const { maxMessageSize, heartbeat } = this.#config;
+    if (!(message instanceof Uint8Array)) {
+      return {
+        reason: new TypeError("Cannot send message as it must be a Uint8Array"),
+      };
+    }
+    if (message.byteLength > maxMessageSize) {
+      return {
+        reason: new BufferOverflowError(
+          `Cannot send message as its length must be <= ${maxMessageSize}: current length is ${message.byteLength}`,
+          { size: message.byteLength, limit: maxMessageSize },
+        ),
+      };
+    }
+    if (message.byteLength === 0 && heartbeat) {
+      return {
+        reason: new TypeError(
+          "Cannot send an empty message as heartbeat is on: the peer would take it for one",
+        ),
+      };
+    }
+    if (options?.signal?.aborted) return { reason: options.signal.reason };
+    return this.#link.refusal;
+  }
+
+  /** Accepts a message; what it returns, if anything, must settle before the message is reused. */
+  #put(
+    message: Uint8Array,
+    options: SendOptions | undefined,
+  ): Promise<void> | undefined {
+    const { outbox, lends } = this.#link;
+    this.#messagesSent++;
+    const compression = options?.compress === undefined
+      ? this.#config.compression
+      : this.#compressionFor(options.compress);
+    if (compression && message.byteLength > compression.threshold) {
+      const data = deflate(message, compression.level);
+      if (data.byteLength < message.byteLength) {
+        outbox.put(data, true);
+        return undefined;
+      }
+    }
+    const copied = outbox.put(message, false);
+    return copied ? undefined : outbox.barrier();
+  }
+
+  #compressionFor(
+    compress: boolean,
+  ): Required<CompressionOptions> | undefined {
+    if (!compress) return undefined;
+    return this.#config.compression ?? resolveCompression({});
+  }
+}
+
+/** What every `send()` that need not wait returns: one promise for all of them. */
+const SENT = Promise.resolve();

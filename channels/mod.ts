@@ -1,0 +1,21 @@
+/**
+ * Whole messages over byte streams, and the stages that channels are made of.
+ *
+ * @module
+ */
+
+export * from "./batching_stream.ts";
+export * from "./channel.ts";
+export {
+  type BatchingOptions,
+  type ChannelOptions,
+  type CompressionOptions,
+  DEFAULT_BATCH_SIZE,
+  DEFAULT_BATCH_TIMEOUT,
+  DEFAULT_CLOSE_TIMEOUT,
+  DEFAULT_COMPRESSION_LEVEL,
+  DEFAULT_COMPRESSION_THRESHOLD,
+  DEFAULT_HIGH_WATER_MARK,
+  DEFAULT_MAX_MESSAGE_SIZE,
+  type HeartbeatOptions,
+} from "./_options.ts";
