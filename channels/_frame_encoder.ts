@@ -31,6 +31,16 @@ export class FrameEncoder {
   #frames = 0;
   #takenFrames = 0;
 
+  /** Whether there is a chunk to which nothing more will be added. */
+  get hasFullChunk(): boolean {
+    return this.#sealed.size > 0;
+  }
+
+  /** Whether there is nothing to take. */
+  get isEmpty(): boolean {
+    return this.#filled === 0 && this.#sealed.size === 0;
+  }
+
   /** How many frames began in the chunk that was taken last. */
   get takenFrames(): number {
     return this.#takenFrames;

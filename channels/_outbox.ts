@@ -1,3 +1,4 @@
+import { clearImmediate, setImmediate } from "node:timers";
 import { recycle } from "./_chunk_pool.ts";
 import { Fifo } from "./_fifo.ts";
 import { FRAME_OVERHEAD } from "./_frame.ts";
@@ -33,6 +34,7 @@ export class Outbox {
   readonly #waiting = new Fifo<Waiter>();
   readonly #barriers = new Fifo<PromiseWithResolvers<void>>();
   #wake: (() => void) | undefined;
+  #gathering = false;
   #state: "open" | "ending" | "failed" = "open";
 
   /**
@@ -82,7 +84,9 @@ export class Outbox {
   put(payload: Uint8Array, compressed: boolean): boolean {
     const copied = this.#encoder.encode(payload, compressed);
     this.#queuedBytes += payload.byteLength + FRAME_OVERHEAD;
-    this.#wakeUp();
+    if (this.#wake && (!this.#gathering || this.#encoder.hasFullChunk)) {
+      this.#wakeUp();
+    }
     return copied;
   }
 
@@ -148,16 +152,32 @@ export class Outbox {
   /** Called when the first stage has consumed the chunk before and wants the next. */
   async #pull(): Promise<void> {
     this.#consumed();
+    // What was sent meanwhile leaves together with the rest of this turn.
+    if (!this.#encoder.isEmpty) await this.#gather();
     let chunk: Uint8Array | undefined;
     while ((chunk = this.#encoder.take()) === undefined) {
       if (this.#state === "ending") return this.#controller.close();
-      const { promise, resolve } = Promise.withResolvers<void>();
-      this.#wake = resolve;
-      await promise;
       if (this.#state === "failed") return;
+      await this.#sleep();
     }
     this.#underWay = chunk;
     this.#controller.enqueue(chunk);
+  }
+
+  /** Waits for the end of this turn of the event loop, or for a full chunk. */
+  async #gather(): Promise<void> {
+    if (this.#encoder.hasFullChunk || this.#state !== "open") return;
+    this.#gathering = true;
+    const turn = setImmediate(() => this.#wakeUp());
+    await this.#sleep();
+    clearImmediate(turn);
+    this.#gathering = false;
+  }
+
+  #sleep(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#wake = resolve;
+    return promise;
   }
 
   #consumed(): void {
