@@ -34,15 +34,18 @@ export class AesGcmKey {
     this.#node = node;
   }
 
-  /** Takes a copy of the 32 bytes of `key`. */
-  static async import(key: Uint8Array<ArrayBuffer>): Promise<AesGcmKey> {
+  /** Takes a copy of the 32 bytes of `key` before it returns. */
+  static async import(key: Uint8Array): Promise<AesGcmKey> {
+    const copy = new Uint8Array(key);
     const usages: KeyUsage[] = ["encrypt", "decrypt"];
     const [cryptoKey, node] = await Promise.all([
-      crypto.subtle.importKey("raw", key, "AES-GCM", false, usages),
+      crypto.subtle.importKey("raw", copy, "AES-GCM", false, usages),
       // Loaded here as it costs 20 ms, which a program without encryption saves.
       import("node:crypto"),
     ]);
-    return new AesGcmKey(cryptoKey, node.createSecretKey(key), node);
+    const keyObject = node.createSecretKey(copy);
+    copy.fill(0);
+    return new AesGcmKey(cryptoKey, keyObject, node);
   }
 
   /** Encrypts on another thread. */

@@ -1,3 +1,4 @@
+import { EncryptionError } from "../../errors.ts";
 import { AesGcmKey, KEY_LENGTH, NONCE_LENGTH } from "./aes_gcm.ts";
 
 /**
@@ -36,7 +37,7 @@ export class CipherState {
 
   /** `InitializeKey(key)`, with a copy of `key`. `n` is the first nonce; other than 0 in tests. */
   static async create(
-    key: Uint8Array<ArrayBuffer>,
+    key: Uint8Array,
     n = 0,
   ): Promise<CipherState> {
     return new CipherState(await AesGcmKey.import(key), n);
@@ -86,13 +87,14 @@ export class CipherState {
       EMPTY,
       new Uint8Array(KEY_LENGTH),
     );
-    this.#key = await AesGcmKey.import(next.subarray(0, KEY_LENGTH));
+    const importing = AesGcmKey.import(next.subarray(0, KEY_LENGTH));
     next.fill(0);
+    this.#key = await importing;
   }
 
   #nextNonce(): Uint8Array<ArrayBuffer> {
     if (this.#n >= MAX_NONCE) {
-      throw new RangeError(
+      throw new EncryptionError(
         `Cannot use key as its nonce must be < ${MAX_NONCE}: current value is ${this.#n}`,
       );
     }

@@ -1,5 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { encodeHex } from "@std/encoding/hex";
+import { EncryptionError } from "../../../errors.ts";
 import { AesGcmKey } from "../../../channels/_noise/aes_gcm.ts";
 import {
   CipherState,
@@ -52,10 +53,10 @@ Deno.test("CipherState refuses the nonce 2^53 - 1 in all four calls", async () =
   cipher.encryptSync(EMPTY, EMPTY);
   assertEquals(cipher.n, Number.MAX_SAFE_INTEGER);
   const message = "Cannot use key as its nonce must be < 9007199254740991";
-  assertThrows(() => cipher.encrypt(EMPTY, EMPTY), RangeError, message);
-  assertThrows(() => cipher.decrypt(EMPTY, EMPTY), RangeError, message);
-  assertThrows(() => cipher.encryptSync(EMPTY, EMPTY), RangeError, message);
-  assertThrows(() => cipher.decryptSync(EMPTY, EMPTY), RangeError, message);
+  assertThrows(() => cipher.encrypt(EMPTY, EMPTY), EncryptionError, message);
+  assertThrows(() => cipher.decrypt(EMPTY, EMPTY), EncryptionError, message);
+  assertThrows(() => cipher.encryptSync(EMPTY, EMPTY), EncryptionError, message);
+  assertThrows(() => cipher.decryptSync(EMPTY, EMPTY), EncryptionError, message);
   assertEquals(cipher.n, Number.MAX_SAFE_INTEGER);
 });
 

@@ -1,0 +1,93 @@
+import { concat } from "jsr:@std/bytes@^1.0.6/concat";
+import { Fifo } from "./_fifo.ts";
+import { STAGE_HIGH_WATER_MARK } from "./_record.ts";
+
+/** Plaintexts are joined to chunks of up to this many bytes; beyond it a copy costs more than a hop. */
+const MAX_JOINED = 16_384;
+
+/**
+ * What has been decrypted and not been read. Unlike the queue of a stream itself
+ * it hands out what it holds before a failure.
+ */
+export class PlaintextQueue {
+  /** Where the plaintext is read. */
+  readonly readable: ReadableStream<Uint8Array>;
+
+  readonly #bodies = new Fifo<Uint8Array>();
+  #size = 0;
+  #end: "open" | "ended" | { readonly error: unknown } = "open";
+  /** Wakes who waits for plaintext, or an end. */
+  #arrived?: () => void;
+  /** Wakes who waits for room. */
+  #roomy?: () => void;
+
+  /** @param onCancel Called when nobody wants more. */
+  constructor(onCancel: (reason: unknown) => void) {
+    this.readable = new ReadableStream<Uint8Array>({
+      pull: (controller) => this.#pull(controller),
+      cancel: (reason) => onCancel(reason),
+    }, { highWaterMark: 0 });
+  }
+
+  /** Appends plaintext. */
+  push(body: Uint8Array): void {
+    this.#bodies.push(body);
+    this.#size += body.byteLength;
+    this.#arrived?.();
+  }
+
+  /** Settles once there is room, or more will not be wanted. */
+  async room(): Promise<void> {
+    while (this.#size >= STAGE_HIGH_WATER_MARK && this.#end === "open") {
+      await new Promise<void>((resolve) => this.#roomy = resolve);
+    }
+  }
+
+  /** Closes `readable` after what is queued. */
+  end(): void {
+    if (this.#end !== "open") return;
+    this.#end = "ended";
+    this.#wake();
+  }
+
+  /** Errors `readable` after what is queued. */
+  fail(error: unknown): void {
+    if (this.#end instanceof Object) return;
+    this.#end = { error };
+    this.#wake();
+  }
+
+  async #pull(
+    controller: ReadableStreamDefaultController<Uint8Array>,
+  ): Promise<void> {
+    while (this.#bodies.size === 0) {
+      if (this.#end === "ended") return controller.close();
+      if (this.#end !== "open") return controller.error(this.#end.error);
+      await new Promise<void>((resolve) => this.#arrived = resolve);
+    }
+    const chunk = this.#take();
+    this.#size -= chunk.byteLength;
+    if (this.#size < STAGE_HIGH_WATER_MARK) this.#roomy?.();
+    controller.enqueue(chunk);
+  }
+
+  /** The next plaintext, short ones joined. */
+  #take(): Uint8Array {
+    const first = this.#bodies.shift()!;
+    const joined = [first];
+    let length = first.byteLength;
+    for (;;) {
+      const next = this.#bodies.peek();
+      if (!next || length + next.byteLength > MAX_JOINED) break;
+      joined.push(next);
+      length += next.byteLength;
+      this.#bodies.shift();
+    }
+    return joined.length === 1 ? first : concat(joined);
+  }
+
+  #wake(): void {
+    this.#arrived?.();
+    this.#roomy?.();
+  }
+}

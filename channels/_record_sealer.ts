@@ -1,0 +1,89 @@
+import { CipherState } from "./_noise/cipher_state.ts";
+import { TAG_LENGTH } from "./_noise/aes_gcm.ts";
+import {
+  MAX_BODY_LENGTH,
+  MAX_SYNC_LENGTH,
+  RECORD_HEADER_LENGTH,
+  REKEY_INTERVAL,
+} from "./_record.ts";
+
+/**
+ * Where the plaintext of a record is put together: one for all sealers, as the
+ * cipher copies it before the call returns.
+ */
+const plaintextBuffer = new Uint8Array(1 + MAX_BODY_LENGTH);
+const header = new Uint8Array(RECORD_HEADER_LENGTH);
+
+/** Makes the records of one direction, without any input or output. */
+export class RecordSealer {
+  readonly #cipher: CipherState;
+  readonly #rekeyInterval: number;
+  #nextRekey: number;
+
+  private constructor(cipher: CipherState, rekeyInterval: number) {
+    this.#cipher = cipher;
+    this.#rekeyInterval = rekeyInterval;
+    this.#nextRekey = rekeyInterval;
+  }
+
+  /** Takes a copy of the traffic key before it returns. */
+  static async create(
+    key: Uint8Array,
+    rekeyInterval: number = REKEY_INTERVAL,
+  ): Promise<RecordSealer> {
+    return new RecordSealer(await CipherState.create(key), rekeyInterval);
+  }
+
+  /** Whether {@linkcode rekey} must come before the next record. */
+  get rekeyIsDue(): boolean {
+    return this.#cipher.n === this.#nextRekey;
+  }
+
+  /** Changes the key. Records begun before are not affected. */
+  rekey(): Promise<void> {
+    this.#nextRekey += this.#rekeyInterval;
+    return this.#cipher.rekey();
+  }
+
+  /**
+   * Seals one record, short ones at once, and copies `body` before it returns.
+   *
+   * @returns What follows the header; its length is what the header says.
+   */
+  seal(
+    type: number,
+    body: Uint8Array,
+  ): Uint8Array<ArrayBuffer> | Promise<Uint8Array<ArrayBuffer>> {
+    const length = 1 + body.byteLength;
+    plaintextBuffer[0] = type;
+    plaintextBuffer.set(body, 1);
+    const plaintext = plaintextBuffer.subarray(0, length);
+    writeHeader(header, 0, length + TAG_LENGTH);
+    return length <= MAX_SYNC_LENGTH
+      ? this.#cipher.encryptSync(header, plaintext)
+      : this.#cipher.encrypt(header, plaintext);
+  }
+}
+
+/** Joins sealed records, with their headers, to one chunk of the wire. */
+export function joinRecords(
+  sealed: readonly Uint8Array[],
+): Uint8Array<ArrayBuffer> {
+  let length = 0;
+  for (const { byteLength } of sealed) {
+    length += RECORD_HEADER_LENGTH + byteLength;
+  }
+  const chunk = new Uint8Array(length);
+  let at = 0;
+  for (const record of sealed) {
+    writeHeader(chunk, at, record.byteLength);
+    chunk.set(record, at + RECORD_HEADER_LENGTH);
+    at += RECORD_HEADER_LENGTH + record.byteLength;
+  }
+  return chunk;
+}
+
+function writeHeader(target: Uint8Array, at: number, length: number): void {
+  target[at] = length >>> 8;
+  target[at + 1] = length;
+}

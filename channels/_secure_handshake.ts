@@ -1,0 +1,281 @@
+import { concat } from "jsr:@std/bytes@^1.0.6/concat";
+import { ConnectionLostError, StreamTimeoutError } from "../errors.ts";
+import { toStreamError } from "../streams/_stream_error.ts";
+import type { ByteStreamPair } from "../streams/byte_stream_pair.ts";
+import { notAuthentic } from "./_encryption_error.ts";
+import {
+  encodeHello,
+  HELLO_LENGTH,
+  HELLO_RANDOM_LENGTH,
+  resolveRole,
+} from "./_hello.ts";
+import { HandshakeState } from "./_noise/handshake_state.ts";
+import { hkdf } from "./_noise/hkdf.ts";
+import { importKeyPair } from "./_noise/x25519.ts";
+import {
+  DEFAULT_HANDSHAKE_TIMEOUT,
+  type SecureOptions,
+  type SecureRole,
+} from "./secure_options.ts";
+
+const NN_PSK0 = {
+  name: "NNpsk0",
+  messages: [["psk", "e"], ["e", "ee"]],
+} as const;
+/** A public key and the tag of an empty payload. */
+const MESSAGE_LENGTH = 48;
+/** All that a peer can send before it has proven itself. */
+const MAX_HELD = HELLO_LENGTH + MESSAGE_LENGTH;
+const MIN_KEY_LENGTH = 16;
+const MAX_KEY_LENGTH = 64;
+const MAX_TIMEOUT = 2 ** 31 - 1;
+
+const PSK_INFO = new TextEncoder().encode("sluice/1 psk");
+const PROLOGUE = new TextEncoder().encode("sluice/1");
+const EMPTY = new Uint8Array(0);
+
+/** What tests fix, beside the public options. */
+export interface SecureTestOptions extends SecureOptions {
+  /** The private half of our ephemeral key. */
+  ephemeral?: Uint8Array;
+  /** The 24 random bytes of our HELLO. */
+  random?: Uint8Array;
+  /** After how many records of a direction its key changes; both sides must agree. */
+  rekeyInterval?: number;
+}
+
+/** What a handshake gives. The owner of the keys wipes them. */
+export interface SecureSession {
+  /** Which side we were in the end. */
+  readonly role: SecureRole;
+  /** The traffic key for what we send. */
+  readonly sendingKey: Uint8Array<ArrayBuffer>;
+  /** The traffic key for what the peer sends. */
+  readonly receivingKey: Uint8Array<ArrayBuffer>;
+  /** Bytes that arrived in one chunk with the end of the handshake: records. */
+  readonly rest: Uint8Array;
+}
+
+/**
+ * The handshake of the secure stream, over any pair of streams. It starts by
+ * itself, and holds the locks of both streams until it is over: then they are
+ * free for pipes, or, if it failed, both have ended with the failure.
+ *
+ * A peer that has not proven itself makes us hold 80 bytes at most.
+ */
+export class SecureHandshake {
+  /** Rejects with the one failure, of which both streams have been told. */
+  readonly finished: Promise<SecureSession>;
+
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
+  /** Rejects when we are told to give up. */
+  readonly #aborted = Promise.withResolvers<never>();
+  #abortion?: { readonly reason: unknown };
+  readonly #held = new Uint8Array(MAX_HELD);
+  #heldLength = 0;
+  #rest: Uint8Array = EMPTY;
+
+  /**
+   * Begins.
+   *
+   * @throws {TypeError} or {RangeError} as {@linkcode assertSecureArguments}
+   * does, and if a stream is locked.
+   */
+  constructor(
+    stream: ByteStreamPair,
+    key: Uint8Array,
+    options: SecureTestOptions = {},
+  ) {
+    assertSecureArguments(key, options);
+    if (stream.readable.locked || stream.writable.locked) {
+      throw new TypeError("Cannot start handshake as the stream is locked");
+    }
+    this.#reader = stream.readable.getReader();
+    this.#writer = stream.writable.getWriter();
+    this.#aborted.promise.catch(() => {}); // Often nobody waits for it.
+    this.finished = this.#finish(key, options);
+    this.finished.catch(() => {}); // The owner may look later.
+  }
+
+  /** Gives up; `finished` rejects with `reason`. Without effect afterwards. */
+  abort(reason: unknown): void {
+    this.#abortion ??= { reason };
+    this.#aborted.reject(reason);
+  }
+
+  async #finish(
+    key: Uint8Array,
+    options: SecureTestOptions,
+  ): Promise<SecureSession> {
+    const { handshakeTimeout: timeout = DEFAULT_HANDSHAKE_TIMEOUT } = options;
+    const timer = timeout === 0 ? undefined : setTimeout(() => {
+      this.abort(
+        new StreamTimeoutError(
+          `Cannot finish handshake as it must take <= ${timeout} ms`,
+          { timeout },
+        ),
+      );
+    }, timeout);
+    const keyCopy = new Uint8Array(key);
+    try {
+      return await this.#run(keyCopy, options);
+    } catch (error) {
+      const failure = this.#abortion
+        ? this.#abortion.reason
+        : toStreamError(error, "finish handshake");
+      // Nothing more to learn from them: the failure is known.
+      this.#reader.cancel(failure).catch(() => {});
+      this.#writer.abort(failure).catch(() => {});
+      throw failure;
+    } finally {
+      clearTimeout(timer);
+      this.#reader.releaseLock();
+      this.#writer.releaseLock();
+      keyCopy.fill(0);
+    }
+  }
+
+  async #run(
+    key: Uint8Array<ArrayBuffer>,
+    options: SecureTestOptions,
+  ): Promise<SecureSession> {
+    const { role: wantedRole, context = EMPTY, ephemeral } = options;
+    const random = options.random ??
+      crypto.getRandomValues(new Uint8Array(HELLO_RANDOM_LENGTH));
+    const ours = encodeHello(wantedRole, random);
+    const boundContext = new Uint8Array(context); // A copy: it is the caller's.
+
+    // Both sides send at once, so neither may wait for its write to be read.
+    const [theirs] = await Promise.all([
+      this.#read(HELLO_LENGTH, MAX_HELD),
+      this.#write(ours),
+    ]);
+    const role = resolveRole(ours, theirs);
+    const initiator = role === "initiator";
+    const psk = await hkdf(EMPTY, key, PSK_INFO, 32);
+    const state = await HandshakeState.create(NN_PSK0, {
+      initiator,
+      prologue: concat([
+        PROLOGUE,
+        initiator ? ours : theirs,
+        initiator ? theirs : ours,
+        boundContext,
+      ]),
+      psks: [psk],
+      ephemeralKeyPair: ephemeral && await importKeyPair(ephemeral),
+    });
+    if (initiator) {
+      // A responder has nothing to say before it knows our ephemeral key.
+      if (this.#heldLength > 0) throw notAuthentic();
+      const [message] = await Promise.all([
+        this.#read(MESSAGE_LENGTH, Infinity),
+        this.#write(await state.writeMessage(EMPTY)),
+      ]);
+      await readMessage(state, message);
+    } else {
+      // Nor has an initiator before it knows ours.
+      const message = await this.#read(MESSAGE_LENGTH, MESSAGE_LENGTH);
+      await readMessage(state, message);
+      await this.#write(await state.writeMessage(EMPTY));
+    }
+    const keys = await state.split();
+    return {
+      role,
+      sendingKey: initiator ? keys.initiator : keys.responder,
+      receivingKey: initiator ? keys.responder : keys.initiator,
+      rest: this.#rest,
+    };
+  }
+
+  /**
+   * Exactly `count` bytes, if no more than `limit` have arrived by then. What
+   * arrived beyond `count` is held, or becomes the rest where there is no limit.
+   */
+  async #read(
+    count: number,
+    limit: number,
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    while (this.#heldLength < count) {
+      const { done, value } = await this.#unlessAborted(this.#reader.read());
+      if (done) {
+        throw new ConnectionLostError(
+          `Cannot finish handshake as the stream ended early: needed ${count} bytes, received ${this.#heldLength}`,
+          { received: this.#heldLength, expected: count },
+        );
+      }
+      if (this.#heldLength + value.byteLength > limit) throw notAuthentic();
+      const room = (limit === Infinity ? count : limit) - this.#heldLength;
+      this.#rest = value.subarray(room);
+      this.#held.set(value.subarray(0, room), this.#heldLength);
+      this.#heldLength += Math.min(value.byteLength, room);
+    }
+    if (this.#heldLength > limit) throw notAuthentic();
+    const result = this.#held.slice(0, count);
+    this.#held.copyWithin(0, count, this.#heldLength);
+    this.#heldLength -= count;
+    return result;
+  }
+
+  #write(data: Uint8Array): Promise<void> {
+    return this.#unlessAborted(this.#writer.write(data));
+  }
+
+  #unlessAborted<T>(operation: Promise<T>): Promise<T> {
+    return Promise.race([operation, this.#aborted.promise]);
+  }
+}
+
+/**
+ * Checks what the caller gave, before anything is sent.
+ *
+ * @throws {TypeError} if `key` or the context is no `Uint8Array`, or the role is
+ * none.
+ * @throws {RangeError} if `key` is not 16 to 64 bytes long or all its bytes are
+ * equal, or the timeout is no integer from 0 to 2147483647.
+ */
+export function assertSecureArguments(
+  key: Uint8Array,
+  options: SecureOptions,
+): void {
+  const { role, context, handshakeTimeout: timeout = 0 } = options;
+  if (!(key instanceof Uint8Array)) {
+    throw new TypeError("Cannot encrypt as key must be a Uint8Array");
+  }
+  const { byteLength } = key;
+  if (byteLength < MIN_KEY_LENGTH || byteLength > MAX_KEY_LENGTH) {
+    throw new RangeError(
+      `Cannot encrypt as key must be ${MIN_KEY_LENGTH} to ${MAX_KEY_LENGTH} bytes: current length is ${byteLength}`,
+    );
+  }
+  if (key.every((byte) => byte === key[0])) {
+    throw new RangeError(
+      "Cannot encrypt as key must be random: all its bytes are equal",
+    );
+  }
+  if (context !== undefined && !(context instanceof Uint8Array)) {
+    throw new TypeError("Cannot encrypt as context must be a Uint8Array");
+  }
+  if (role !== undefined && role !== "initiator" && role !== "responder") {
+    throw new TypeError(
+      `Cannot encrypt as role must be initiator or responder: current value is ${role}`,
+    );
+  }
+  if (!Number.isInteger(timeout) || timeout < 0 || timeout > MAX_TIMEOUT) {
+    throw new RangeError(
+      `Cannot encrypt as handshakeTimeout must be an integer from 0 to ${MAX_TIMEOUT}: current value is ${timeout}`,
+    );
+  }
+}
+
+/** All that can go wrong with a message is one and the same error. */
+async function readMessage(
+  state: HandshakeState,
+  message: Uint8Array<ArrayBuffer>,
+): Promise<void> {
+  try {
+    await state.readMessage(message);
+  } catch {
+    throw notAuthentic();
+  }
+}

@@ -1,0 +1,36 @@
+import type { SecureSession } from "./_secure_handshake.ts";
+import { RecordDecryptionStream } from "./record_decryption_stream.ts";
+import { RecordEncryptionStream } from "./record_encryption_stream.ts";
+
+/** The stages of a secure connection. */
+export interface SecureStages {
+  /** For what we send. */
+  readonly encryption: RecordEncryptionStream;
+  /** For what the peer sends; records that came with the handshake are in it. */
+  readonly decryption: RecordDecryptionStream;
+}
+
+/** Makes the stages of both directions and wipes the keys. */
+export function openRecords(
+  { role, sendingKey, receivingKey, rest }: SecureSession,
+  { rekeyInterval }: { rekeyInterval?: number } = {},
+): SecureStages {
+  const peer = role === "initiator" ? "responder" : "initiator";
+  const encryption = new RecordEncryptionStream(sendingKey, {
+    sender: role,
+    rekeyInterval,
+  });
+  const decryption = new RecordDecryptionStream(receivingKey, {
+    sender: peer,
+    rekeyInterval,
+  });
+  sendingKey.fill(0);
+  receivingKey.fill(0);
+  if (rest.byteLength > 0) {
+    const writer = decryption.writable.getWriter();
+    writer.write(rest).catch(() => {}); // Whoever reads learns of a failure.
+    writer.closed.catch(() => {});
+    writer.releaseLock();
+  }
+  return { encryption, decryption };
+}

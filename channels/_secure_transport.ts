@@ -1,0 +1,118 @@
+import { StreamTimeoutError } from "../errors.ts";
+import type { ByteStreamPair } from "../streams/byte_stream_pair.ts";
+import type { ByteTransport } from "../streams/byte_transport.ts";
+import type { SecureStages } from "./_secure_stages.ts";
+
+/** How long `close()` waits for the CLOSE record to leave, in milliseconds. */
+const CLOSE_TIMEOUT = 5000;
+
+/** A pair that can be closed as a whole, as ours and most of the platform's. */
+type MaybeClosable = ByteStreamPair & {
+  close?(): unknown;
+  abort?(reason: unknown): void;
+};
+
+/** The records of both directions, between a secure stream and the one below. */
+export class SecureTransport implements ByteTransport {
+  readonly #stream: MaybeClosable;
+  readonly #plaintextReader: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #plaintextWriter: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #recordWriter: WritableStreamDefaultWriter<Uint8Array>;
+  /** Settles when all that we sent, with CLOSE, is in the stream below. */
+  readonly #outbound: Promise<void>;
+  readonly #aborted = Promise.withResolvers<never>();
+  #ending?: Promise<void>;
+  /** The half close of the stream below, of which nobody needs to know. */
+  #halfClose?: Promise<void>;
+
+  constructor(
+    stream: MaybeClosable,
+    { encryption, decryption }: SecureStages,
+  ) {
+    this.#stream = stream;
+    this.#plaintextReader = decryption.readable.getReader();
+    this.#plaintextWriter = encryption.writable.getWriter();
+    this.#recordWriter = stream.writable.getWriter();
+    this.#outbound = this.#send(encryption.readable);
+    // What is not authentic ends our direction too, even if nobody reads.
+    stream.readable.pipeTo(decryption.writable)
+      .catch((error) => this.#endAt(error));
+    // Whoever reads or writes next learns of a failure.
+    this.#aborted.promise.catch(() => {});
+    this.#outbound.catch(() => {});
+    this.#plaintextReader.closed.catch(() => {});
+    this.#plaintextWriter.closed.catch(() => {});
+    this.#recordWriter.closed.catch(() => {});
+  }
+
+  async read(): Promise<Uint8Array | null> {
+    const { done, value } = await this.#plaintextReader.read();
+    return done ? null : value;
+  }
+
+  write(data: Uint8Array): Promise<void> {
+    return this.#plaintextWriter.write(data);
+  }
+
+  closeWrite(): Promise<void> {
+    return this.#ending ??= this.#endOutbound();
+  }
+
+  async close(): Promise<void> {
+    // Without CLOSE the peer takes our end for an attack. A peer that does not
+    // read keeps it from leaving, which cannot go on for ever.
+    const timer = setTimeout(() =>
+      this.abort(
+        new StreamTimeoutError(
+          `Cannot end the secure stream as it must take <= ${CLOSE_TIMEOUT} ms`,
+          { timeout: CLOSE_TIMEOUT },
+        ),
+      ), CLOSE_TIMEOUT);
+    try {
+      await this.closeWrite();
+      // A bare pair has nothing else: its other half ends when the peer ends it.
+      if (!this.#stream.close) return;
+      await Promise.race([this.#halfClose, this.#aborted.promise]);
+      await this.#stream.close();
+    } catch (error) {
+      this.abort(error);
+    } finally {
+      clearTimeout(timer);
+      this.#plaintextReader.cancel().catch(() => {});
+    }
+  }
+
+  abort(reason: unknown): void {
+    this.#endAt(reason);
+    this.#plaintextReader.cancel(reason).catch(() => {});
+    this.#stream.abort?.(reason);
+  }
+
+  /** Ends our direction without CLOSE. */
+  #endAt(reason: unknown): void {
+    this.#aborted.reject(reason);
+    this.#plaintextWriter.abort(reason).catch(() => {});
+    this.#recordWriter.abort(reason).catch(() => {});
+  }
+
+  async #send(records: ReadableStream<Uint8Array>): Promise<void> {
+    try {
+      for await (const chunk of records) {
+        if (chunk.byteLength > 0) await this.#recordWriter.write(chunk);
+      }
+    } catch (error) {
+      this.#endAt(error);
+      throw error;
+    }
+  }
+
+  async #endOutbound(): Promise<void> {
+    await Promise.race([
+      this.#plaintextWriter.close().then(() => this.#outbound),
+      this.#aborted.promise,
+    ]);
+    // CLOSE is the end. That the stream below ends too is a courtesy, which may
+    // fail as the peer may be gone, and must not wait until the peer reads it.
+    this.#halfClose = this.#recordWriter.close().catch(() => {});
+  }
+}

@@ -1,0 +1,137 @@
+import { OrderedResults } from "./_ordered_results.ts";
+import {
+  chunkSize,
+  CLOSE_REASON_END,
+  MAX_BODY_LENGTH,
+  MAX_RECORDS_IN_WORK,
+  RecordType,
+  STAGE_HIGH_WATER_MARK,
+} from "./_record.ts";
+import { joinRecords, RecordSealer } from "./_record_sealer.ts";
+import {
+  assertTrafficKey,
+  type RecordStreamOptions,
+} from "./record_stream_options.ts";
+
+/** Records are joined to chunks of up to this many bytes. */
+const MAX_CHUNK = 65_537;
+
+/**
+ * A transform stage that encrypts one direction of a secure stream: bytes in,
+ * records out, as PROTOCOL.md describes them under "Secure stream v1".
+ *
+ * - A chunk becomes one record, or several of up to 65,518 bytes. It has been
+ *   copied once its write settles.
+ * - Closing the writable end sends CLOSE, without which the peer takes the end
+ *   for an attack.
+ * - Up to 8 records are encrypted at a time, and leave in order.
+ * - A zero-length chunk makes no record: it is passed on in its place.
+ *
+ * A traffic key must never be used for two streams: that would repeat nonces,
+ * which gives away both plaintexts. Keys come fresh from the handshake of
+ * {@linkcode SecureStream} or {@linkcode EncryptedChannel}, which use this stage;
+ * by itself it is for those who bring a handshake of their own.
+ *
+ * @example
+ * ```ts
+ * import { RecordDecryptionStream, RecordEncryptionStream } from "@sluice/sluice";
+ * import { assertEquals } from "@std/assert";
+ * import { toText } from "@std/streams";
+ *
+ * const key = crypto.getRandomValues(new Uint8Array(32)); // For this stream alone.
+ * const text = ReadableStream.from(["Hello, ", "world"])
+ *   .pipeThrough(new TextEncoderStream())
+ *   .pipeThrough(new RecordEncryptionStream(key))
+ *   .pipeThrough(new RecordDecryptionStream(key))
+ *   .pipeThrough(new TextDecoderStream());
+ *
+ * assertEquals(await toText(text), "Hello, world");
+ * ```
+ */
+export class RecordEncryptionStream
+  extends TransformStream<Uint8Array, Uint8Array> {
+  /**
+   * Makes the stage.
+   *
+   * @param key The 32-byte traffic key of this direction, which is copied.
+   * @param options Whose direction it is.
+   * @throws {TypeError} if `key` is no `Uint8Array`.
+   * @throws {RangeError} if `key` is not 32 bytes long.
+   */
+  constructor(key: Uint8Array, options: RecordStreamOptions = {}) {
+    assertTrafficKey(key);
+    const { sender = "initiator", rekeyInterval } = options;
+    let sealer: RecordSealer;
+    let sealed: OrderedResults<Uint8Array>;
+
+    const roomInQueue = () =>
+      sealed.size < MAX_RECORDS_IN_WORK
+        ? undefined
+        : sealed.below(MAX_RECORDS_IN_WORK);
+    const seal = async (type: number, body: Uint8Array) => {
+      await roomInQueue();
+      if (sealer.rekeyIsDue) await sealer.rekey();
+      sealed.push(sealer.seal(type, body));
+    };
+
+    super(
+      {
+        async start(controller) {
+          sealed = new OrderedResults(
+            (records) => {
+              for (const chunk of toChunks(records)) controller.enqueue(chunk);
+            },
+            (error) => controller.error(error),
+          );
+          sealer = await RecordSealer.create(key, rekeyInterval);
+          if (sender === "initiator") {
+            await seal(RecordType.READY, new Uint8Array(0));
+          }
+        },
+        async transform(chunk) {
+          if (chunk.byteLength === 0) {
+            await roomInQueue();
+            sealed.push(chunk);
+          }
+          for (let at = 0; at < chunk.byteLength; at += MAX_BODY_LENGTH) {
+            await seal(
+              RecordType.DATA,
+              chunk.subarray(at, at + MAX_BODY_LENGTH),
+            );
+          }
+        },
+        async flush() {
+          await seal(RecordType.CLOSE, new Uint8Array([CLOSE_REASON_END]));
+          await sealed.below(1);
+        },
+        cancel: () => sealed.stop(),
+      },
+      undefined,
+      { highWaterMark: STAGE_HIGH_WATER_MARK, size: chunkSize },
+    );
+  }
+}
+
+/** Joins records to as few chunks as their sizes allow. Zero-length chunks stay. */
+function toChunks(records: readonly Uint8Array[]): Uint8Array[] {
+  const chunks: Uint8Array[] = [];
+  let group: Uint8Array[] = [];
+  let size = 0;
+  const endGroup = () => {
+    if (group.length > 0) chunks.push(joinRecords(group));
+    group = [];
+    size = 0;
+  };
+  for (const record of records) {
+    if (size + record.byteLength > MAX_CHUNK) endGroup();
+    if (record.byteLength === 0) {
+      endGroup();
+      chunks.push(record);
+      continue;
+    }
+    group.push(record);
+    size += record.byteLength;
+  }
+  endGroup();
+  return chunks;
+}
