@@ -1,3 +1,6 @@
+/** How many places of items taken are kept before they are cleared away. */
+const MIN_WASTE = 1024;
+
 /** A queue whose `shift` takes constant time however long it is, unlike an array's. */
 export class Fifo<T> {
   #items: (T | undefined)[] = [];
@@ -23,7 +26,11 @@ export class Fifo<T> {
     if (this.#head === this.#items.length) return undefined;
     const item = this.#items[this.#head];
     this.#items[this.#head++] = undefined; // So that it can be collected.
-    if (this.#head * 2 >= this.#items.length) {
+    if (this.#head === this.#items.length) {
+      this.#items.length = this.#head = 0;
+    } else if (
+      this.#head >= MIN_WASTE && this.#head * 2 >= this.#items.length
+    ) {
       this.#items.splice(0, this.#head);
       this.#head = 0;
     }

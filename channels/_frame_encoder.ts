@@ -10,7 +10,7 @@ import {
   TRAILER_SIZE,
 } from "./_frame.ts";
 
-/** The size of the first buffer after a pause, in bytes: most are followed by little. */
+/** The size of the buffers for chunks that stay small, in bytes: after a pause there is little. */
 const SMALL_BUFFER = 1024;
 /** Payloads that are not copied leave in slices of this many bytes, so that progress shows. */
 const SLICE_SIZE = 1_048_576;
@@ -25,8 +25,9 @@ export class FrameEncoder {
   readonly #sealed = new Fifo<Uint8Array>();
   /** How many frames begin in each of them. */
   readonly #sealedFrames = new Fifo<number>();
-  /** The chunk being filled. */
-  #buffer = new Uint8Array(0);
+  /** The chunk being filled is `#buffer` from `#start` to `#filled`. */
+  #buffer: Uint8Array = EMPTY;
+  #start = 0;
   #filled = 0;
   #frames = 0;
   #takenFrames = 0;
@@ -38,7 +39,7 @@ export class FrameEncoder {
 
   /** Whether there is nothing to take. */
   get isEmpty(): boolean {
-    return this.#filled === 0 && this.#sealed.size === 0;
+    return this.#filled === this.#start && this.#sealed.size === 0;
   }
 
   /** How many frames began in the chunk that was taken last. */
@@ -102,26 +103,26 @@ export class FrameEncoder {
 
   /** Makes room for `size` bytes, at most a chunk, in the chunk being filled or a new one. */
   #reserve(size: number): void {
-    const needed = this.#filled + size;
-    if (needed <= this.#buffer.byteLength) return;
-    if (needed > STREAM_CHUNK_SIZE) {
-      this.#seal();
-      this.#buffer = takeBuffer();
-      return;
-    }
-    const buffer = needed > SMALL_BUFFER
+    if (this.#filled + size <= this.#buffer.byteLength) return;
+    if (this.#filled - this.#start + size > STREAM_CHUNK_SIZE) this.#seal();
+    const begun = this.#buffer.subarray(this.#start, this.#filled);
+    const buffer = begun.byteLength + size > SMALL_BUFFER
       ? takeBuffer()
       : new Uint8Array(SMALL_BUFFER);
-    buffer.set(this.#buffer.subarray(0, this.#filled));
+    buffer.set(begun);
     this.#buffer = buffer;
+    this.#start = 0;
+    this.#filled = begun.byteLength;
   }
 
   /** Ends the chunk being filled, if there is anything in it. */
   #seal(): void {
-    if (this.#filled === 0) return;
-    this.#push(this.#buffer.subarray(0, this.#filled));
+    if (this.#filled === this.#start) return;
+    this.#push(this.#buffer.subarray(this.#start, this.#filled));
+    this.#start = this.#filled;
+    if (this.#buffer.byteLength <= SMALL_BUFFER) return; // Its rest will do for more.
     this.#buffer = EMPTY;
-    this.#filled = 0;
+    this.#start = this.#filled = 0;
   }
 
   #push(chunk: Uint8Array): void {

@@ -70,11 +70,10 @@ export abstract class ByteStream implements ByteStreamPair, AsyncDisposable {
   readonly #unread = new ByteQueue();
   /** The read of the transport under way, shared by all that wait for it. */
   #filling?: Promise<boolean>;
-  #rejectFilling?: (reason: unknown) => void;
-  #rejectWriting?: (reason: unknown) => void;
   /** Settles when the last accepted read, or write, has; it never rejects. */
   #lastRead: Promise<unknown> = Promise.resolve();
   #lastWrite: Promise<unknown> = Promise.resolve();
+  #writesUnderWay = 0;
 
   #inboundOver = false;
   #outboundOver = false;
@@ -270,24 +269,25 @@ export abstract class ByteStream implements ByteStreamPair, AsyncDisposable {
     return this.#unread.take(count);
   }
 
-  /** Fetches one chunk into the queue; `false` if there are no more. */
+  /** Fetches one chunk into the queue, for all who wait; `false` if there are no more. */
   #fill(): Promise<boolean> {
     if (this.#inboundOver) return Promise.resolve(false);
-    if (this.#filling) return this.#filling;
-    const { promise, resolve, reject } = Promise.withResolvers<boolean>();
-    this.#filling = promise;
-    this.#rejectFilling = reject;
-    promise.catch(() => {}); // Whoever waits sees it; perhaps nobody does any more.
-    this.#transport.read().then((chunk) => {
+    return this.#filling ??= this.#fetch();
+  }
+
+  async #fetch(): Promise<boolean> {
+    try {
+      const chunk = await this.#transport.read();
+      if (chunk === null) this.#endInbound();
+      else if (!this.#inboundOver) this.#unread.push(chunk); // Not cancelled meanwhile.
+      return chunk !== null;
+    } catch (error) {
+      this.#fail(toStreamError(error, "read"));
+      return false;
+    } finally {
       this.#filling = undefined;
-      if (chunk === null) {
-        this.#endInbound();
-      } else if (!this.#inboundOver) { // Cancelled meanwhile: nobody wants it.
-        this.#unread.push(chunk);
-      }
-      resolve(chunk !== null);
-    }, (error) => this.#fail(toStreamError(error, "read")));
-    return promise;
+      this.#assertAlive();
+    }
   }
 
   #write(data: Uint8Array, signal?: AbortSignal): Promise<void> {
@@ -296,26 +296,33 @@ export abstract class ByteStream implements ByteStreamPair, AsyncDisposable {
         new TypeError("Cannot write as data must be a Uint8Array"),
       );
     }
-    const write = this.#lastWrite.then(() => this.#writeNow(data, signal));
-    this.#lastWrite = write.catch(() => {});
+    const write = this.#writesUnderWay === 0
+      ? this.#writeNow(data, signal)
+      : this.#lastWrite.then(() => this.#writeNow(data, signal));
+    this.#writesUnderWay++;
+    const done = () => {
+      this.#writesUnderWay--;
+    };
+    this.#lastWrite = write.then(done, done);
     return write;
   }
 
-  #writeNow(data: Uint8Array, signal?: AbortSignal): Promise<void> {
+  async #writeNow(data: Uint8Array, signal?: AbortSignal): Promise<void> {
     this.#assertAlive();
     if (signal?.aborted) throw signal.reason;
     if (this.#ending) {
       throw new StreamClosedError("Cannot write as our direction was ended");
     }
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#rejectWriting = reject;
     const onAbort = () => this.abort(signal?.reason);
     signal?.addEventListener("abort", onAbort, { once: true });
-    this.#transport.write(data).then(
-      resolve,
-      (error) => this.#fail(toStreamError(error, "write")),
-    ).finally(() => signal?.removeEventListener("abort", onAbort));
-    return promise;
+    try {
+      await this.#transport.write(data);
+    } catch (error) {
+      this.#fail(toStreamError(error, "write"));
+    } finally {
+      signal?.removeEventListener("abort", onAbort);
+    }
+    this.#assertAlive();
   }
 
   #assertAlive(): void {
@@ -352,8 +359,6 @@ export abstract class ByteStream implements ByteStreamPair, AsyncDisposable {
   #die(reason: unknown): void {
     this.#death = { reason };
     this.#unread.clear();
-    this.#rejectFilling?.(reason);
-    this.#rejectWriting?.(reason);
     this.#readableController?.error(reason);
     this.#writableController?.error(reason);
   }

@@ -20,8 +20,11 @@ export interface ByteTransport {
   write(data: Uint8Array): Promise<void>;
   /** Ends our direction, so that the peer reads an end; reading goes on. */
   closeWrite(): Promise<void>;
-  /** Lets go of everything, after what is under way where the transport needs it. */
+  /**
+   * Lets go of everything, after what is under way where the transport needs
+   * it. A `read()` or `write()` that is pending settles, in any way.
+   */
   close(): Promise<void>;
-  /** Lets go of everything at once. Pending operations may settle in any way. */
+  /** Lets go of everything at once. A pending `read()` or `write()` settles, in any way. */
   abort(reason: unknown): void;
 }
