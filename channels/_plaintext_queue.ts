@@ -16,6 +16,7 @@ export class PlaintextQueue {
   readonly #bodies = new Fifo<Uint8Array>();
   #size = 0;
   #end: "open" | "ended" | { readonly error: unknown } = "open";
+  #closed = false;
   /** Wakes who waits for plaintext, or an end. */
   #arrived?: () => void;
   /** Wakes who waits for room. */
@@ -34,6 +35,11 @@ export class PlaintextQueue {
     this.#bodies.push(body);
     this.#size += body.byteLength;
     this.#arrived?.();
+  }
+
+  /** Whether `readable` has been closed. */
+  get closed(): boolean {
+    return this.#closed;
   }
 
   /** Settles once there is room, or more will not be wanted. */
@@ -61,7 +67,10 @@ export class PlaintextQueue {
     controller: ReadableStreamDefaultController<Uint8Array>,
   ): Promise<void> {
     while (this.#bodies.size === 0) {
-      if (this.#end === "ended") return controller.close();
+      if (this.#end === "ended") {
+        this.#closed = true;
+        return controller.close();
+      }
       if (this.#end !== "open") return controller.error(this.#end.error);
       await new Promise<void>((resolve) => this.#arrived = resolve);
     }

@@ -1,4 +1,4 @@
-import { TAG_LENGTH } from "./_noise/aes_gcm.ts";
+import { KEY_LENGTH, TAG_LENGTH } from "./_noise/aes_gcm.ts";
 
 /*
  * u16 big-endian L | AES-256-GCM(key of this direction, nonce n, AAD = the two
@@ -49,4 +49,21 @@ export const STAGE_HIGH_WATER_MARK = 131_072;
 /** Zero-length chunks count too, or a queue of them would have no end. */
 export function chunkSize(chunk: Uint8Array): number {
   return chunk.byteLength + 64;
+}
+
+/**
+ * Checks a traffic key.
+ *
+ * @throws {TypeError} if it is no `Uint8Array`.
+ * @throws {RangeError} if it is not 32 bytes long.
+ */
+export function assertTrafficKey(key: Uint8Array): void {
+  if (!(key instanceof Uint8Array)) {
+    throw new TypeError("Cannot use traffic key as it must be a Uint8Array");
+  }
+  if (key.byteLength !== KEY_LENGTH) {
+    throw new RangeError(
+      `Cannot use traffic key as its length must be ${KEY_LENGTH}: current length is ${key.byteLength}`,
+    );
+  }
 }

@@ -79,18 +79,14 @@ export class SecureHandshake {
   /**
    * Begins.
    *
-   * @throws {TypeError} or {RangeError} as {@linkcode assertSecureArguments}
-   * does, and if a stream is locked.
+   * @throws {TypeError} or {RangeError} as {@linkcode assertSecureArguments} does.
    */
   constructor(
     stream: ByteStreamPair,
     key: Uint8Array,
     options: SecureTestOptions = {},
   ) {
-    assertSecureArguments(key, options);
-    if (stream.readable.locked || stream.writable.locked) {
-      throw new TypeError("Cannot start handshake as the stream is locked");
-    }
+    assertSecureArguments(stream, key, options);
     this.#reader = stream.readable.getReader();
     this.#writer = stream.writable.getWriter();
     this.#aborted.promise.catch(() => {}); // Often nobody waits for it.
@@ -229,16 +225,20 @@ export class SecureHandshake {
 /**
  * Checks what the caller gave, before anything is sent.
  *
- * @throws {TypeError} if `key` or the context is no `Uint8Array`, or the role is
- * none.
+ * @throws {TypeError} if `key` or the context is no `Uint8Array`, the role is
+ * none, or a side of the stream is locked.
  * @throws {RangeError} if `key` is not 16 to 64 bytes long or all its bytes are
  * equal, or the timeout is no integer from 0 to 2147483647.
  */
 export function assertSecureArguments(
+  stream: ByteStreamPair,
   key: Uint8Array,
   options: SecureOptions,
 ): void {
   const { role, context, handshakeTimeout: timeout = 0 } = options;
+  if (stream.readable.locked || stream.writable.locked) {
+    throw new TypeError("Cannot encrypt as a side of the stream is locked");
+  }
   if (!(key instanceof Uint8Array)) {
     throw new TypeError("Cannot encrypt as key must be a Uint8Array");
   }

@@ -1,3 +1,4 @@
+import { otherDirection, type TiedOptions } from "./_other_direction.ts";
 import type { SecureSession } from "./_secure_handshake.ts";
 import { RecordDecryptionStream } from "./record_decryption_stream.ts";
 import { RecordEncryptionStream } from "./record_encryption_stream.ts";
@@ -16,13 +17,17 @@ export function openRecords(
   { rekeyInterval }: { rekeyInterval?: number } = {},
 ): SecureStages {
   const peer = role === "initiator" ? "responder" : "initiator";
-  const encryption = new RecordEncryptionStream(sendingKey, {
-    sender: role,
+  const tie: TiedOptions = {
     rekeyInterval,
+    [otherDirection]: new AbortController(),
+  };
+  const encryption = new RecordEncryptionStream(sendingKey, {
+    ...tie,
+    sender: role,
   });
   const decryption = new RecordDecryptionStream(receivingKey, {
+    ...tie,
     sender: peer,
-    rekeyInterval,
   });
   sendingKey.fill(0);
   receivingKey.fill(0);

@@ -19,3 +19,9 @@ export {
   DEFAULT_MAX_MESSAGE_SIZE,
   type HeartbeatOptions,
 } from "./_options.ts";
+export * from "./encrypted_channel.ts";
+export * from "./record_decryption_stream.ts";
+export * from "./record_encryption_stream.ts";
+export * from "./record_stream_options.ts";
+export * from "./secure_options.ts";
+export * from "./secure_stream.ts";

@@ -1,14 +1,12 @@
 import { ConnectionLostError } from "../errors.ts";
 import { notAuthentic } from "./_encryption_error.ts";
+import { otherDirection, type TiedOptions } from "./_other_direction.ts";
 import { OrderedResults } from "./_ordered_results.ts";
 import { PlaintextQueue } from "./_plaintext_queue.ts";
-import { MAX_RECORDS_IN_WORK } from "./_record.ts";
+import { assertTrafficKey, MAX_RECORDS_IN_WORK } from "./_record.ts";
 import { RecordOpener } from "./_record_opener.ts";
 import { RecordParser } from "./_record_parser.ts";
-import {
-  assertTrafficKey,
-  type RecordStreamOptions,
-} from "./record_stream_options.ts";
+import type { RecordStreamOptions } from "./record_stream_options.ts";
 
 /**
  * A transform stage that decrypts one direction of a secure stream: records in,
@@ -38,6 +36,7 @@ export class RecordDecryptionStream
   readonly #parser = new RecordParser();
   readonly #opened: OrderedResults<Uint8Array>;
   readonly #plaintext: PlaintextQueue;
+  readonly #otherDirection: AbortController | undefined;
   #opener!: RecordOpener;
   #controller!: WritableStreamDefaultController;
   #failure: { readonly error: unknown } | undefined;
@@ -55,6 +54,7 @@ export class RecordDecryptionStream
   constructor(key: Uint8Array, options: RecordStreamOptions = {}) {
     assertTrafficKey(key);
     const { sender = "initiator", rekeyInterval } = options;
+    this.#otherDirection = (options as TiedOptions)[otherDirection];
     this.#opened = new OrderedResults(
       (plaintexts) => this.#release(plaintexts),
       // Whatever an engine says, a record that does not open is not authentic.
@@ -141,8 +141,10 @@ export class RecordDecryptionStream
     if (this.#failure) return;
     this.#failure = { error };
     this.#opened.stop();
-    this.#plaintext.fail(error);
     this.#controller.error(error);
+    // Who has read the end reads no more, so this must show elsewhere.
+    if (this.#plaintext.closed) this.#otherDirection?.abort(error);
+    else this.#plaintext.fail(error);
   }
 }
 

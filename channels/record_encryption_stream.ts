@@ -1,5 +1,6 @@
 import { OrderedResults } from "./_ordered_results.ts";
 import {
+  assertTrafficKey,
   chunkSize,
   CLOSE_REASON_END,
   MAX_BODY_LENGTH,
@@ -8,10 +9,8 @@ import {
   STAGE_HIGH_WATER_MARK,
 } from "./_record.ts";
 import { joinRecords, RecordSealer } from "./_record_sealer.ts";
-import {
-  assertTrafficKey,
-  type RecordStreamOptions,
-} from "./record_stream_options.ts";
+import { otherDirection, type TiedOptions } from "./_other_direction.ts";
+import type { RecordStreamOptions } from "./record_stream_options.ts";
 
 /** Records are joined to chunks of up to this many bytes. */
 const MAX_CHUNK = 65_537;
@@ -61,6 +60,7 @@ export class RecordEncryptionStream
   constructor(key: Uint8Array, options: RecordStreamOptions = {}) {
     assertTrafficKey(key);
     const { sender = "initiator", rekeyInterval } = options;
+    const signal = (options as TiedOptions)[otherDirection]?.signal;
     let sealer: RecordSealer;
     let sealed: OrderedResults<Uint8Array>;
 
@@ -83,6 +83,10 @@ export class RecordEncryptionStream
             },
             (error) => controller.error(error),
           );
+          signal?.addEventListener("abort", () => {
+            sealed.stop();
+            controller.error(signal.reason);
+          });
           sealer = await RecordSealer.create(key, rekeyInterval);
           if (sender === "initiator") {
             await seal(RecordType.READY, new Uint8Array(0));
