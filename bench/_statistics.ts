@@ -7,9 +7,12 @@ export function median(values: readonly number[]): number {
     : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
-/** Half the distance from the smallest to the largest value, relative to the median. */
+/** Half the distance between the quartiles, relative to the median. */
 export function spread(values: readonly number[]): number {
-  return (Math.max(...values) - Math.min(...values)) / 2 / median(values);
+  const sorted = values.toSorted((a, b) => a - b);
+  const quarter = Math.floor((sorted.length - 1) / 4);
+  const distance = sorted.at(-1 - quarter)! - sorted[quarter]!;
+  return distance / 2 / median(sorted);
 }
 
 /** Three significant digits with a decimal prefix: `3.52 M`, `265 k`, `17.4`. */

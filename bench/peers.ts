@@ -13,12 +13,12 @@
  *
  * | option | default |
  * | --- | --- |
- * | `--rounds=N` | 5 |
- * | `--seconds=S` | 0.5 |
+ * | `--rounds=N` | 9 |
+ * | `--seconds=S` | 0.3 |
  * | `--only=plain,conn` | all |
  * | `--payloads=64,1024` | 64, 1024, 65536, 1048576 |
  * | `--work=one-way` | one-way, round-trip |
- * | `--quick` | 2 rounds of 0.2 s |
+ * | `--quick` | 3 rounds of 0.1 s |
  * | `--profile=FOLDER` | CPU profiles of the Deno processes are put there |
  *
  * @module
@@ -42,8 +42,8 @@ const args = parseArgs(Deno.args, {
   string: ["rounds", "seconds", "only", "payloads", "work", "profile"],
   boolean: ["quick"],
 });
-const rounds = Number(args.rounds ?? (args.quick ? 2 : 5));
-const secondsEach = Number(args.seconds ?? (args.quick ? 0.2 : 0.5));
+const rounds = Number(args.rounds ?? (args.quick ? 3 : 9));
+const secondsEach = Number(args.seconds ?? (args.quick ? 0.1 : 0.3));
 const sizes = args.payloads?.split(",").map(Number) ??
   [64, 1024, 65_536, 1_048_576];
 const works = (args.work?.split(",") ?? ["one-way", "round-trip"]) as Work[];

@@ -11,7 +11,7 @@ export function toMarkdown(results: Results): string {
     } by \`${results.command}\` on ${results.machine}, with ${
       Object.entries(results.versions).map((entry) => entry.join(" "))
         .join(", ")
-    }: two processes over loopback TCP, medians of ${results.rounds} interleaved rounds of ${results.secondsEach} s each, ± half the distance from the slowest to the fastest round.`,
+    }: two processes over loopback TCP, medians of ${results.rounds} interleaved rounds of ${results.secondsEach} s each, ± half the distance between the quartiles.`,
     ...[...works].flatMap((work) => [TITLES[work], rateTable(results, work)]),
     "**Ratios**, each taken within a round:",
     ratioTable(results),

@@ -59,7 +59,9 @@ export async function playChannel(
     async listen(onListen) {
       using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
       onListen(listener.addr.port);
-      return await makePeer(new SocketStream(await listener.accept()));
+      const conn = await listener.accept();
+      conn.setNoDelay(true);
+      return await makePeer(new SocketStream(conn));
     },
     async connect(port) {
       return await makePeer(await SocketStream.connect("127.0.0.1", port));
