@@ -20,3 +20,17 @@ export const TRAILER = 0x0A;
 export const PLAIN = 0;
 /** The flag of a zlib payload. Received, any other than 0 means the same. */
 export const COMPRESSED = 1;
+
+/** Writes the header of a frame of `length` bytes at `at`. */
+export function writeHeader(
+  buffer: Uint8Array,
+  at: number,
+  length: number,
+  compressed: boolean,
+): void {
+  buffer[at] = length >>> 24;
+  buffer[at + 1] = length >>> 16;
+  buffer[at + 2] = length >>> 8;
+  buffer[at + 3] = length;
+  buffer[at + 4] = compressed ? COMPRESSED : PLAIN;
+}

@@ -7,14 +7,22 @@ const MAX_GROWTH = 16;
 /** What may be taken for a payload in any case, in bytes. */
 const FIRST_ALLOCATION = 1024;
 
+/** What a batch takes beside its bytes, so that many small ones are not free. */
+const BATCH_OVERHEAD = 256;
+
 /** The frames that one chunk completed. */
 export interface FrameBatch {
   /** The payloads, in order. */
   readonly payloads: Uint8Array[];
   /** Which of them are zlib data; `undefined` if none is. */
   compressed: boolean[] | undefined;
-  /** Bytes of the wire that completed them. */
-  readonly wireSize: number;
+  /** What it counts for in a queue: all bytes of the wire since the batch before, and its own memory. */
+  queueSize: number;
+}
+
+/** A batch to decode into. */
+export function emptyBatch(): FrameBatch {
+  return { payloads: [], compressed: undefined, queueSize: 0 };
 }
 
 /**
@@ -33,6 +41,8 @@ export class FrameDecoder {
   #length = 0;
   #payload = EMPTY;
   #payloadFilled = 0;
+  /** Bytes that have been decoded since the last batch. */
+  #uncounted = 0;
 
   /**
    * @param maxMessageSize In bytes.
@@ -51,14 +61,11 @@ export class FrameDecoder {
   /**
    * Decodes one chunk, whose memory belongs to the decoder from then on.
    *
-   * @throws {BufferOverflowError} at the header of a frame over the limit.
+   * @param batch What the frames are added to.
+   * @throws {BufferOverflowError} at the header of a frame over the limit; the
+   * frames before it are in `batch`.
    */
-  decode(chunk: Uint8Array): FrameBatch {
-    const batch: FrameBatch = {
-      payloads: [],
-      compressed: undefined,
-      wireSize: chunk.byteLength,
-    };
+  decode(chunk: Uint8Array, batch: FrameBatch): void {
     const share = this.#pool.mayShare(chunk);
     let at = 0;
     if (this.#headerFilled > 0) at = this.#resume(chunk, 0, batch);
@@ -76,7 +83,10 @@ export class FrameDecoder {
       at = next;
     }
     if (at < end) this.#resume(chunk, at, batch);
-    return batch;
+    this.#uncounted += end;
+    if (batch.payloads.length === 0) return;
+    batch.queueSize = this.#uncounted + BATCH_OVERHEAD;
+    this.#uncounted = 0;
   }
 
   /**

@@ -2,12 +2,11 @@ import { STREAM_CHUNK_SIZE } from "../streams/constants.ts";
 import { takeBuffer } from "./_chunk_pool.ts";
 import { Fifo } from "./_fifo.ts";
 import {
-  COMPRESSED,
   FRAME_OVERHEAD,
   HEADER_SIZE,
-  PLAIN,
   TRAILER,
   TRAILER_SIZE,
+  writeHeader,
 } from "./_frame.ts";
 
 /** The size of the buffers for chunks that stay small, in bytes: after a pause there is little. */
@@ -90,14 +89,8 @@ export class FrameEncoder {
 
   /** Writes length and flag, for which there must be room. */
   #putHeader(length: number, compressed: boolean): void {
-    const buffer = this.#buffer;
-    const at = this.#filled;
-    buffer[at] = length >>> 24;
-    buffer[at + 1] = length >>> 16;
-    buffer[at + 2] = length >>> 8;
-    buffer[at + 3] = length;
-    buffer[at + 4] = compressed ? COMPRESSED : PLAIN;
-    this.#filled = at + HEADER_SIZE;
+    writeHeader(this.#buffer, this.#filled, length, compressed);
+    this.#filled += HEADER_SIZE;
     this.#frames++;
   }
 

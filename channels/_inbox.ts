@@ -51,7 +51,7 @@ export class Inbox {
   /** Appends messages; settles once there is room for more. */
   push(batch: FrameBatch): Promise<void> | undefined {
     if (this.#over || batch.payloads.length === 0) return;
-    this.#queuedBytes += batch.wireSize;
+    this.#queuedBytes += batch.queueSize;
     if (this.#batch === undefined) this.#batch = batch;
     else this.#batches.push(batch);
     while (this.#receivers.size > 0 && this.#batch !== undefined) {
@@ -160,7 +160,7 @@ export class Inbox {
   }
 
   #finish(batch: FrameBatch): void {
-    this.#queuedBytes -= batch.wireSize;
+    this.#queuedBytes -= batch.queueSize;
     this.#batch = this.#batches.shift();
     this.#next = 0;
     if (this.#queuedBytes < this.#highWaterMark) this.#resumeReading();

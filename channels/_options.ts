@@ -107,7 +107,7 @@ export function resolveOptions({
   heartbeat,
   closeTimeout = DEFAULT_CLOSE_TIMEOUT,
 }: ChannelOptions): ChannelConfig {
-  assertInteger("maxMessageSize", maxMessageSize, 0, MAX_LENGTH);
+  assertMaxMessageSize(maxMessageSize);
   assertInteger("highWaterMark", highWaterMark, 1, Number.MAX_SAFE_INTEGER);
   assertTime("stallTimeout", stallTimeout, 0);
   assertTime("closeTimeout", closeTimeout, 0);
@@ -144,6 +144,11 @@ export function resolveBatching({
   assertInteger("batch size", size, 1, Number.MAX_SAFE_INTEGER);
   assertTime("batch timeout", timeout, 0);
   return { size, timeout };
+}
+
+/** Refuses what is no length of a message. */
+export function assertMaxMessageSize(maxMessageSize: number): void {
+  assertInteger("maxMessageSize", maxMessageSize, 0, MAX_LENGTH);
 }
 
 /** Refuses what is no integer from `min` to `max`. */

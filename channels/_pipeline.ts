@@ -1,5 +1,6 @@
 import type { ByteStreamPair } from "../streams/byte_stream_pair.ts";
-import { type FrameBatch, FrameDecoder } from "./_frame_decoder.ts";
+import { deframing } from "./_deframing.ts";
+import type { FrameBatch, FrameDecoder } from "./_frame_decoder.ts";
 
 /** The stages that a channel may have between its frames and the transport. */
 export interface Stages {
@@ -44,7 +45,7 @@ export function assemble(
 ): Pipeline {
   const transport = wire(stream.writable, hooks);
   const inbound = through(stream.readable, decryption)
-    .pipeThrough(deframing(decoder, hooks));
+    .pipeThrough(deframing(decoder, hooks.onReceived));
   const outbound = through(through(chunks, batching), encryption)
     .pipeTo(transport);
   return { inbound, outbound };
@@ -55,20 +56,6 @@ function through(
   stage: TransformStream<Uint8Array, Uint8Array> | undefined,
 ): ReadableStream<Uint8Array> {
   return stage ? readable.pipeThrough(stage) : readable;
-}
-
-function deframing(
-  decoder: FrameDecoder,
-  { onReceived }: PipelineHooks,
-): TransformStream<Uint8Array, FrameBatch> {
-  return new TransformStream({
-    transform(chunk, controller) {
-      onReceived(chunk.byteLength);
-      const batch = decoder.decode(chunk);
-      if (batch.payloads.length > 0) controller.enqueue(batch);
-    },
-    flush: () => decoder.end(),
-  });
 }
 
 /** The last stage: hands chunks to the transport, one write each, and counts them. */

@@ -15,6 +15,19 @@ export function deflate(message: Uint8Array, level: number): Uint8Array {
 }
 
 /**
+ * The zlib form of `message` where that pays: of one that is longer than the
+ * threshold, if it is smaller then.
+ */
+export function deflateIfSmaller(
+  message: Uint8Array,
+  { level, threshold }: { level: number; threshold: number },
+): Uint8Array | undefined {
+  if (message.byteLength <= threshold) return undefined;
+  const data = deflate(message, level);
+  return data.byteLength < message.byteLength ? data : undefined;
+}
+
+/**
  * The message that `data` is the zlib form of.
  *
  * `node:zlib` rather than `DecompressionStream`: that takes truncated data

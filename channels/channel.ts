@@ -9,7 +9,7 @@ import {
   messageWritable,
 } from "./_message_streams.ts";
 import { openStages, type StagedOptions } from "./_staged_options.ts";
-import { deflate } from "./_zlib.ts";
+import { deflateIfSmaller } from "./_zlib.ts";
 import {
   type ChannelConfig,
   type ChannelOptions,
@@ -302,12 +302,10 @@ export class Channel implements AsyncIterable<Uint8Array>, AsyncDisposable {
     const compression = options?.compress === undefined
       ? this.#config.compression
       : this.#compressionFor(options.compress);
-    if (compression && message.byteLength > compression.threshold) {
-      const data = deflate(message, compression.level);
-      if (data.byteLength < message.byteLength) {
-        outbox.put(data, true);
-        return undefined;
-      }
+    const data = compression && deflateIfSmaller(message, compression);
+    if (data) {
+      outbox.put(data, true);
+      return undefined;
     }
     const copied = outbox.put(message, false);
     return copied ? undefined : outbox.barrier();

@@ -4,8 +4,20 @@
  * @module
  */
 
+export * from "./batching_channel.ts";
 export * from "./batching_stream.ts";
 export * from "./channel.ts";
+export * from "./compressed_channel.ts";
+export * from "./encrypted_channel.ts";
+export * from "./frame_decoder_stream.ts";
+export * from "./frame_encoder_stream.ts";
+export * from "./message_compression_stream.ts";
+export * from "./message_decompression_stream.ts";
+export * from "./record_decryption_stream.ts";
+export * from "./record_encryption_stream.ts";
+export * from "./record_stream_options.ts";
+export * from "./secure_options.ts";
+export * from "./secure_stream.ts";
 export {
   type BatchingOptions,
   type ChannelOptions,
@@ -19,9 +31,3 @@ export {
   DEFAULT_MAX_MESSAGE_SIZE,
   type HeartbeatOptions,
 } from "./_options.ts";
-export * from "./encrypted_channel.ts";
-export * from "./record_decryption_stream.ts";
-export * from "./record_encryption_stream.ts";
-export * from "./record_stream_options.ts";
-export * from "./secure_options.ts";
-export * from "./secure_stream.ts";

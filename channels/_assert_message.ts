@@ -1,0 +1,12 @@
+/**
+ * Refuses what is no message.
+ *
+ * @param action What was to be done with it: `send`, `encode`, ...
+ */
+export function assertMessage(message: Uint8Array, action: string): void {
+  if (!(message instanceof Uint8Array)) {
+    throw new TypeError(
+      `Cannot ${action} message as it must be a Uint8Array: current type is ${typeof message}`,
+    );
+  }
+}

@@ -1,0 +1,103 @@
+import { deframing } from "./_deframing.ts";
+import { type FrameBatch, FrameDecoder } from "./_frame_decoder.ts";
+import { assertMaxMessageSize, DEFAULT_MAX_MESSAGE_SIZE } from "./_options.ts";
+import { inflate } from "./_zlib.ts";
+
+/** Options of a {@linkcode FrameDecoderStream}. */
+export interface FrameDecoderStreamOptions {
+  /**
+   * The longest message in bytes, 64 MiB by default. A longer one is refused at
+   * its header; it bounds what a compressed message may inflate to as well.
+   */
+  maxMessageSize?: number;
+}
+
+/**
+ * A transform stage that decodes frames: bytes in, cut anywhere, messages out.
+ *
+ * - Each chunk read is one message, in order; one of no length is a message. It
+ *   belongs to the reader; it may share its `buffer` with others, of which it
+ *   keeps at most 64 KiB alive.
+ * - Compressed messages are inflated, one at a time and not before they are read.
+ * - Time is linear in the bytes. Memory follows what has arrived of a message,
+ *   not what its header claims.
+ * - A length over the limit fails it with a `BufferOverflowError`, damaged zlib
+ *   data with a `CompressionError`, an end inside a frame with a
+ *   `ConnectionLostError`. Messages that were whole before can still be read.
+ *
+ * @example
+ * ```ts
+ * import { FrameDecoderStream } from "@sluice/sluice";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const bytes = ReadableStream.from([
+ *   new Uint8Array([0, 0, 0, 2, 0, 0x68]),
+ *   new Uint8Array([0x69, 0x0A, 0, 0, 0, 0, 0, 0x0A]),
+ * ]);
+ * assertEquals(await Array.fromAsync(bytes.pipeThrough(new FrameDecoderStream())), [
+ *   new TextEncoder().encode("hi"),
+ *   new Uint8Array(0),
+ * ]);
+ * ```
+ */
+export class FrameDecoderStream
+  implements TransformStream<Uint8Array, Uint8Array> {
+  /** The messages. */
+  readonly readable: ReadableStream<Uint8Array>;
+  /** Takes the bytes. */
+  readonly writable: WritableStream<Uint8Array>;
+
+  /**
+   * Makes the stage.
+   *
+   * @param options The limit.
+   * @throws {RangeError} if it is out of its range.
+   */
+  constructor(
+    { maxMessageSize = DEFAULT_MAX_MESSAGE_SIZE }: FrameDecoderStreamOptions =
+      {},
+  ) {
+    assertMaxMessageSize(maxMessageSize);
+    const { readable, writable } = deframing(new FrameDecoder(maxMessageSize));
+    this.readable = messages(readable, maxMessageSize);
+    this.writable = writable;
+  }
+}
+
+/** The messages of batches, one by one; each compressed one is inflated when it is its turn. */
+function messages(
+  batches: ReadableStream<FrameBatch>,
+  maxMessageSize: number,
+): ReadableStream<Uint8Array> {
+  const reader = batches.getReader();
+  let batch: FrameBatch | undefined;
+  let next = 0;
+  return new ReadableStream({
+    async pull(controller) {
+      if (batch === undefined || next === batch.payloads.length) {
+        const { done, value } = await reader.read();
+        if (done) return controller.close();
+        batch = value;
+        next = 0;
+      }
+      const { payloads, compressed } = batch;
+      if (compressed?.[next]) {
+        return controller.enqueue(inflateNext(payloads[next++]!));
+      }
+      // Plain messages are in memory already, so they may all come out at once.
+      do controller.enqueue(payloads[next++]!); while (
+        next < payloads.length && !compressed?.[next]
+      );
+    },
+    cancel: (reason) => reader.cancel(reason),
+  }, { highWaterMark: 0 });
+
+  function inflateNext(data: Uint8Array): Uint8Array {
+    try {
+      return inflate(data, maxMessageSize);
+    } catch (error) {
+      reader.cancel(error).catch(() => {}); // So that writing fails as well.
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,42 @@
+import { assertMessage } from "./_assert_message.ts";
+import { assertMaxMessageSize, DEFAULT_MAX_MESSAGE_SIZE } from "./_options.ts";
+import { inflate } from "./_zlib.ts";
+
+/** Options of a {@linkcode MessageDecompressionStream}. */
+export interface MessageDecompressionStreamOptions {
+  /** The most that a message may inflate to, in bytes, 64 MiB by default. */
+  maxMessageSize?: number;
+}
+
+/**
+ * A transform stage that decompresses messages: each chunk is one whole zlib
+ * stream (RFC 1950) and becomes one message.
+ *
+ * - Inflating stops at `maxMessageSize`, whatever the data would become.
+ * - Data that is damaged, cut short, followed by other bytes or too large fails
+ *   the stage with a `CompressionError`. The platform's `DecompressionStream`
+ *   takes data cut short for whole, and has no bound.
+ *
+ * See {@linkcode MessageCompressionStream} for an example.
+ */
+export class MessageDecompressionStream
+  extends TransformStream<Uint8Array, Uint8Array> {
+  /**
+   * Makes the stage.
+   *
+   * @param options The limit.
+   * @throws {RangeError} if it is out of its range.
+   */
+  constructor(
+    { maxMessageSize = DEFAULT_MAX_MESSAGE_SIZE }:
+      MessageDecompressionStreamOptions = {},
+  ) {
+    assertMaxMessageSize(maxMessageSize);
+    super({
+      transform(data, controller) {
+        assertMessage(data, "inflate");
+        controller.enqueue(inflate(data, maxMessageSize));
+      },
+    });
+  }
+}
