@@ -46,11 +46,14 @@ Deno.test("AesGcmKey copies its inputs before a call returns", async () => {
   const expected = key.encryptSync(nonce, ad, plaintext);
   const encrypting = key.encrypt(nonce, ad, plaintext);
   for (const bytes of [nonce, ad, plaintext]) bytes.fill(0);
-  assertEquals((await AesGcmKey.import(new Uint8Array(32).fill(1))).decryptSync(
-    new Uint8Array(12).fill(2),
-    new Uint8Array(2).fill(3),
-    expected,
-  ), new Uint8Array(70_000).fill(4));
+  assertEquals(
+    (await AesGcmKey.import(new Uint8Array(32).fill(1))).decryptSync(
+      new Uint8Array(12).fill(2),
+      new Uint8Array(2).fill(3),
+      expected,
+    ),
+    new Uint8Array(70_000).fill(4),
+  );
   assertEquals(await encrypting, expected);
 });
 

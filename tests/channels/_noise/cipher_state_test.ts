@@ -55,8 +55,16 @@ Deno.test("CipherState refuses the nonce 2^53 - 1 in all four calls", async () =
   const message = "Cannot use key as its nonce must be < 9007199254740991";
   assertThrows(() => cipher.encrypt(EMPTY, EMPTY), EncryptionError, message);
   assertThrows(() => cipher.decrypt(EMPTY, EMPTY), EncryptionError, message);
-  assertThrows(() => cipher.encryptSync(EMPTY, EMPTY), EncryptionError, message);
-  assertThrows(() => cipher.decryptSync(EMPTY, EMPTY), EncryptionError, message);
+  assertThrows(
+    () => cipher.encryptSync(EMPTY, EMPTY),
+    EncryptionError,
+    message,
+  );
+  assertThrows(
+    () => cipher.decryptSync(EMPTY, EMPTY),
+    EncryptionError,
+    message,
+  );
   assertEquals(cipher.n, Number.MAX_SAFE_INTEGER);
 });
 
