@@ -1,11 +1,10 @@
 import type { FrameBatch } from "./_frame_decoder.ts";
 import { Fifo } from "./_fifo.ts";
+import { handled, rejected, rejectHandled } from "./_handled.ts";
+import { MAX_TIME } from "./_options.ts";
 
 /** A `recv` that waits for a message. */
-interface Receiver {
-  readonly resolve: (message: Uint8Array | null) => void;
-  readonly reject: (reason: unknown) => void;
-}
+type Receiver = PromiseWithResolvers<Uint8Array | null>;
 
 /**
  * The receiving end of a channel: messages that have arrived and the calls that
@@ -55,11 +54,11 @@ export class Inbox {
     if (this.#batch === undefined) this.#batch = batch;
     else this.#batches.push(batch);
     while (this.#receivers.size > 0 && this.#batch !== undefined) {
-      const { resolve, reject } = this.#receivers.shift()!;
+      const receiver = this.#receivers.shift()!;
       try {
-        resolve(this.take()!);
+        receiver.resolve(this.take()!);
       } catch (error) {
-        reject(error);
+        rejectHandled(receiver, error);
       }
     }
     this.#notify();
@@ -80,7 +79,9 @@ export class Inbox {
   /** The channel has failed; what is queued is still handed out. */
   fail(failure: unknown): void {
     this.#over = { failure };
-    for (const { reject } of this.#receivers.clear()) reject(failure);
+    for (const receiver of this.#receivers.clear()) {
+      rejectHandled(receiver, failure);
+    }
     this.#notify();
   }
 
@@ -109,21 +110,22 @@ export class Inbox {
   receive(signal?: AbortSignal): Promise<Uint8Array | null> {
     if (this.#over) {
       return "failure" in this.#over
-        ? Promise.reject(this.#over.failure)
+        ? rejected(this.#over.failure)
         : Promise.resolve(null);
     }
-    const { promise, resolve, reject } = Promise.withResolvers<
-      Uint8Array | null
-    >();
-    const receiver = { resolve, reject };
+    const receiver: Receiver = Promise.withResolvers();
     this.#receivers.push(receiver);
-    if (!signal) return promise;
+    if (!signal) return receiver.promise;
     const withdraw = () => {
       this.#receivers.remove(receiver);
-      reject(signal.reason);
+      receiver.reject(signal.reason);
     };
     signal.addEventListener("abort", withdraw, { once: true });
-    return promise.finally(() => signal.removeEventListener("abort", withdraw));
+    return handled(
+      receiver.promise.finally(() =>
+        signal.removeEventListener("abort", withdraw)
+      ),
+    );
   }
 
   /**
@@ -134,27 +136,34 @@ export class Inbox {
     if (timeout > 0 && !this.#ready) await this.#arrival(timeout, signal);
     if (this.#batch !== undefined) return true;
     if (this.#over && "failure" in this.#over) throw this.#over.failure;
-    return this.#ready;
+    return this.#over !== undefined;
   }
 
   get #ready(): boolean {
     return this.#batch !== undefined || this.#over !== undefined;
   }
 
-  /** Settles when something has arrived or ended, or the time is up. */
+  /** Settles when a message is there and nobody waits for it, at the end, or when the time is up. */
   async #arrival(timeout: number, signal?: AbortSignal): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const onAbort = () => reject(signal?.reason);
-    const timer = timeout === Infinity
-      ? undefined
-      : setTimeout(resolve, timeout);
-    signal?.addEventListener("abort", onAbort, { once: true });
-    this.#watchers.add(resolve);
+    let waiting = true;
+    let wake = () => {};
+    const stop = () => {
+      waiting = false;
+      wake();
+    };
+    const timer = timeout > MAX_TIME ? undefined : setTimeout(stop, timeout);
+    signal?.addEventListener("abort", stop, { once: true });
+    const watcher = () => wake();
+    this.#watchers.add(watcher);
     try {
-      await promise;
+      // A `recv()` may take what has arrived before we see it.
+      while (waiting && !this.#ready) {
+        await new Promise<void>((resolve) => wake = resolve);
+      }
+      signal?.throwIfAborted();
     } finally {
-      this.#watchers.delete(resolve);
-      signal?.removeEventListener("abort", onAbort);
+      this.#watchers.delete(watcher);
+      signal?.removeEventListener("abort", stop);
       clearTimeout(timer);
     }
   }

@@ -8,6 +8,7 @@ import { describe, toStreamError } from "../streams/_stream_error.ts";
 import { ByteStream } from "../streams/byte_stream.ts";
 import type { ByteStreamPair } from "../streams/byte_stream_pair.ts";
 import { type FrameBatch, FrameDecoder } from "./_frame_decoder.ts";
+import { handled, rejected } from "./_handled.ts";
 import { Inbox } from "./_inbox.ts";
 import { Liveness } from "./_liveness.ts";
 import { Outbox } from "./_outbox.ts";
@@ -72,7 +73,7 @@ export class Link {
       this.lends && batching === undefined,
       (reason) => this.fail(toStreamError(reason, "send message")),
     );
-    this.#outboundEnd.promise.catch(() => {}); // Whoever asks for it sees it.
+    handled(this.#outboundEnd.promise); // Whoever asks for it sees it.
     const finished = Promise.withResolvers<StreamError | undefined>();
     this.finished = finished.promise;
     this.#resolveFinished = finished.resolve;
@@ -86,8 +87,7 @@ export class Link {
       fail: (error) => this.fail(error),
     });
     if (open) {
-      this.ready = this.#open(open);
-      this.ready.catch(() => {}); // Every other call tells as well.
+      this.ready = handled(this.#open(open)); // Every other call tells as well.
     } else {
       this.#assemble({});
       this.ready = Promise.resolve();
@@ -119,7 +119,7 @@ export class Link {
 
   /** Settles when all that was accepted has been handed to the transport. */
   flush(): Promise<void> {
-    if (this.#failure) return Promise.reject(this.#failure.reason);
+    if (this.#failure) return rejected(this.#failure.reason);
     return this.#ending ? this.#outboundEnd.promise : this.outbox.flush();
   }
 

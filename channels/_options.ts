@@ -167,7 +167,7 @@ export function assertInteger(
 /** The largest length that a frame can state. */
 const MAX_LENGTH = 2 ** 32 - 1;
 /** The longest delay of `setTimeout`; a longer one would fire at once. */
-const MAX_TIME = 2 ** 31 - 1;
+export const MAX_TIME = 2 ** 31 - 1;
 
 function assertTime(name: string, value: number, min: number): void {
   if (value >= min && value <= MAX_TIME) return;

@@ -3,12 +3,12 @@ import { recycle } from "./_chunk_pool.ts";
 import { Fifo } from "./_fifo.ts";
 import { FRAME_OVERHEAD } from "./_frame.ts";
 import { FrameEncoder } from "./_frame_encoder.ts";
+import { handled, rejectHandled } from "./_handled.ts";
 
 /** A message that waits for room. */
 interface Waiter {
   readonly send: () => Promise<void> | undefined;
-  readonly resolve: (done: Promise<void> | undefined) => void;
-  readonly reject: (reason: unknown) => void;
+  readonly accepted: PromiseWithResolvers<void>;
 }
 
 /**
@@ -99,18 +99,19 @@ export class Outbox {
     send: () => Promise<void> | undefined,
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<
-      void | undefined
-    >();
-    const waiter: Waiter = { send, resolve, reject };
+    const accepted = Promise.withResolvers<void>();
+    const { promise } = accepted;
+    const waiter: Waiter = { send, accepted };
     this.#waiting.push(waiter);
     if (!signal) return promise;
     const withdraw = () => {
       this.#waiting.remove(waiter);
-      reject(signal.reason);
+      accepted.reject(signal.reason);
     };
     signal.addEventListener("abort", withdraw, { once: true });
-    return promise.finally(() => signal.removeEventListener("abort", withdraw));
+    return handled(
+      promise.finally(() => signal.removeEventListener("abort", withdraw)),
+    );
   }
 
   /** Settles when all that was accepted before, or waits, has passed the last stage. */
@@ -143,8 +144,12 @@ export class Outbox {
   /** Rejects all that waits, and errors the chunks. */
   fail(reason: unknown): void {
     this.#state = "failed";
-    for (const { reject } of this.#waiting.clear()) reject(reason);
-    for (const { reject } of this.#barriers.clear()) reject(reason);
+    for (const { accepted } of this.#waiting.clear()) {
+      rejectHandled(accepted, reason);
+    }
+    for (const barrier of this.#barriers.clear()) {
+      rejectHandled(barrier, reason);
+    }
     this.#controller.error(reason);
     this.#wakeUp();
   }
@@ -189,8 +194,10 @@ export class Outbox {
     while (
       this.#waiting.size > 0 && this.#queuedBytes < this.#highWaterMark
     ) {
-      const { send, resolve } = this.#waiting.shift()!;
-      resolve(send());
+      const { send, accepted } = this.#waiting.shift()!;
+      const done = send();
+      if (done) handled(accepted.promise); // It may fail yet.
+      accepted.resolve(done);
     }
   }
 

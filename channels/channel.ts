@@ -2,6 +2,7 @@ import { BufferOverflowError, StreamClosedError } from "../errors.ts";
 import type { StreamError } from "../errors.ts";
 import type { SignalOptions } from "../streams/byte_stream.ts";
 import type { ByteStreamPair } from "../streams/byte_stream_pair.ts";
+import { handled, rejected } from "./_handled.ts";
 import { Link } from "./_link.ts";
 import {
   messageIterator,
@@ -146,7 +147,7 @@ export class Channel implements AsyncIterable<Uint8Array>, AsyncDisposable {
    */
   send(message: Uint8Array, options?: SendOptions): Promise<void> {
     const refusal = this.#refusal(message, options);
-    if (refusal) return Promise.reject(refusal.reason);
+    if (refusal) return rejected(refusal.reason);
     const { outbox } = this.#link;
     if (outbox.hasRoom) return this.#put(message, options) ?? SENT;
     return outbox.putLater(
@@ -169,14 +170,14 @@ export class Channel implements AsyncIterable<Uint8Array>, AsyncDisposable {
    */
   recv(options?: SignalOptions): Promise<Uint8Array | null> {
     const signal = options?.signal;
-    if (signal?.aborted) return Promise.reject(signal.reason);
+    if (signal?.aborted) return rejected(signal.reason);
     try {
       const message = this.#link.inbox.take();
       return message === undefined
         ? this.#link.inbox.receive(signal)
         : Promise.resolve(message);
     } catch (error) {
-      return Promise.reject(error);
+      return rejected(error);
     }
   }
 
@@ -187,14 +188,17 @@ export class Channel implements AsyncIterable<Uint8Array>, AsyncDisposable {
    * `Infinity` is for ever.
    * @param options A signal to give the wait up with.
    */
-  async poll(timeout = 0, options: SignalOptions = {}): Promise<boolean> {
+  poll(timeout = 0, options: SignalOptions = {}): Promise<boolean> {
+    const { signal } = options;
     if (!(timeout >= 0)) {
-      throw new RangeError(
-        `Cannot poll as timeout must be >= 0: current value is ${timeout}`,
+      return rejected(
+        new RangeError(
+          `Cannot poll as timeout must be >= 0: current value is ${timeout}`,
+        ),
       );
     }
-    options.signal?.throwIfAborted();
-    return await this.#link.inbox.poll(timeout, options.signal);
+    if (signal?.aborted) return rejected(signal.reason);
+    return handled(this.#link.inbox.poll(timeout, signal));
   }
 
   /** Settles when everything accepted so far has been handed to the transport. */
