@@ -164,11 +164,12 @@ export class SecureHandshake {
     if (initiator) {
       // A responder has nothing to say before it knows our ephemeral key.
       if (this.#heldLength > 0) throw notAuthentic();
-      const [message] = await Promise.all([
+      const message = await state.writeMessage(EMPTY);
+      const [answer] = await Promise.all([
         this.#read(MESSAGE_LENGTH, Infinity),
-        this.#write(await state.writeMessage(EMPTY)),
+        this.#write(message),
       ]);
-      await readMessage(state, message);
+      await readMessage(state, answer);
     } else {
       // Nor has an initiator before it knows ours.
       const message = await this.#read(MESSAGE_LENGTH, MESSAGE_LENGTH);
