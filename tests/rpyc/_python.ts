@@ -18,8 +18,22 @@ export type Script = "channel_peer.py" | "service_peer.py";
 export interface PythonPeer extends AsyncDisposable {
   /** Where it listens: a port, or 0 for a peer that does not, or has a path. */
   readonly port: number;
+  /** Settles when it has ended, in whatever way. */
+  readonly ended: Promise<unknown>;
   /** Waits until the peer has ended by itself; fails unless it ended well. */
   finish(): Promise<void>;
+}
+
+let version: Promise<5 | 6> | undefined;
+
+/** How the installed RPyC writes its messages: 5 stands for RPyC 3 to 5. */
+export function rpycVersion(): Promise<5 | 6> {
+  return version ??= (async () => {
+    const { stdout } = await new Deno.Command(python(), {
+      args: ["-c", "import rpyc; print(rpyc.__version__)"],
+    }).output();
+    return parseInt(new TextDecoder().decode(stdout)) < 6 ? 5 : 6;
+  })();
 }
 
 /** The command that runs a script. */
@@ -74,6 +88,7 @@ export async function startPython(
   }
   return {
     port,
+    ended: child.status,
     finish: async () => {
       const { code, signal } = await end();
       if (code !== 0) {

@@ -6,6 +6,8 @@ It serves one connection over a socket, or standard input and output; with
 
 import argparse
 import gc
+import os
+import signal
 import weakref
 
 import rpyc
@@ -126,6 +128,9 @@ class TestService(rpyc.Service):
 
     def exposed_hang_up(self):
         self.connection.close()
+
+    def exposed_die(self):
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def serve(options):
