@@ -193,6 +193,36 @@ Deno.test("decodeBrine refuses nesting before it runs out of stack", () => {
   }
 });
 
+Deno.test("decodeBrine throws nothing but SyntaxError, and what it reads it writes back", () => {
+  const seed = Math.floor(Math.random() * 2 ** 32);
+  console.log(`seed ${seed}`);
+  let state = seed;
+  const random = (limit: number) => {
+    // A linear congruential generator; its upper bits are good enough here.
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return Math.floor(state / 2 ** 32 * limit);
+  };
+  const examples = golden.values.map(([_, hex]) => decodeHex(hex))
+    .filter(({ length }) => length < 100);
+  let read = 0;
+  for (let round = 0; round < 50_000; round++) {
+    const bytes = round % 2 === 0
+      ? Uint8Array.from({ length: 1 + random(12) }, () => random(256))
+      : examples[random(examples.length)].slice();
+    bytes[random(bytes.length)] = random(256);
+    let value: Value;
+    try {
+      value = decodeBrine(bytes);
+    } catch (error) {
+      assert(error instanceof SyntaxError, `${encodeHex(bytes)}: ${error}`);
+      continue;
+    }
+    read++;
+    assertEquals(decodeBrine(encodeBrine(value)), value, encodeHex(bytes));
+  }
+  assert(read > 1000, `${read} of 50000 could be read`);
+});
+
 peerTest(rpyc, "RPyC's own brine reads what encodeBrine writes", async () => {
   const script = "import sys\nfrom rpyc.core import brine\n" +
     "for line in sys.stdin:\n" +
