@@ -6,4 +6,5 @@
 
 export * from "./channels/mod.ts";
 export * from "./errors.ts";
+export * from "./factories/mod.ts";
 export * from "./streams/mod.ts";

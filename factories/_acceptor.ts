@@ -1,0 +1,193 @@
+import { delay } from "jsr:@std/async@^1.5.0/delay";
+import { Fifo } from "../channels/_fifo.ts";
+import { StreamClosedError } from "../errors.ts";
+import { establish } from "../streams/_establish.ts";
+import { handshake } from "../streams/_connect.ts";
+import { toStreamError } from "../streams/_stream_error.ts";
+import type { StreamInfo } from "../streams/byte_stream.ts";
+import { SocketStream } from "../streams/socket_stream.ts";
+import type { ErrorInfo, ErrorPhase } from "./error_info.ts";
+
+/** How connections are accepted. */
+export interface AcceptorOptions {
+  /** Whether small writes leave at once. TLS connections cannot be told. */
+  readonly noDelay: boolean;
+  /** Whether the system probes idle connections. TLS connections cannot be told. */
+  readonly keepAlive: boolean;
+  /** Deadline of a TLS handshake in milliseconds; 0 is none. */
+  readonly handshakeTimeout: number;
+  /** Is told what failed without ending the listener. */
+  readonly onError: (error: unknown, info: ErrorInfo) => void;
+}
+
+interface Waiter {
+  readonly resolve: (stream: SocketStream) => void;
+  readonly reject: (reason: unknown) => void;
+}
+
+/** The first and the longest pause after a failed accept, in milliseconds. */
+const MIN_PAUSE = 5;
+const MAX_PAUSE = 1000;
+/**
+ * How many TLS handshakes may be under way. One more ends the oldest: an honest
+ * client is done within milliseconds, and a crowd of silent ones neither keeps
+ * others out nor takes all files of the process.
+ */
+const MAX_HANDSHAKES = 128;
+
+/**
+ * Accepts connections while somebody waits for one. An accept that fails, as it
+ * does without a free file, is tried again after a pause, and TLS handshakes
+ * run beside it, so that a silent client holds up nobody.
+ */
+export class Acceptor {
+  readonly #listener: Deno.Listener;
+  readonly #options: AcceptorOptions;
+  readonly #closing = new AbortController();
+  readonly #handshakes = new Set<AbortController>();
+  readonly #ready = new Fifo<SocketStream>();
+  readonly #waiters = new Fifo<Waiter>();
+  #accepting = false;
+
+  constructor(listener: Deno.Listener, options: AcceptorOptions) {
+    this.#listener = listener;
+    this.#options = options;
+  }
+
+  /** Where it listens. */
+  get addr(): Deno.Addr {
+    return this.#listener.addr;
+  }
+
+  /** Whether it was closed. */
+  get closed(): boolean {
+    return this.#closing.signal.aborted;
+  }
+
+  /** The next connection, with its handshake done. */
+  accept(signal?: AbortSignal): Promise<SocketStream> {
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    if (this.closed) return Promise.reject(this.#closing.signal.reason);
+    const stream = this.#ready.shift();
+    if (stream) return Promise.resolve(stream);
+    const { promise, resolve, reject } = Promise.withResolvers<SocketStream>();
+    const waiter = { resolve, reject };
+    this.#waiters.push(waiter);
+    if (!this.#accepting) this.#acceptAll();
+    if (!signal) return promise;
+    const withdraw = () => {
+      this.#waiters.remove(waiter);
+      reject(signal.reason);
+    };
+    signal.addEventListener("abort", withdraw, { once: true });
+    return promise.finally(() => signal.removeEventListener("abort", withdraw));
+  }
+
+  /** Stops listening; connections that nobody has taken are closed. */
+  close(): void {
+    if (this.closed) return;
+    const reason = new StreamClosedError(
+      "Cannot accept a connection as the listener was closed",
+    );
+    this.#closing.abort(reason);
+    this.#listener[Symbol.dispose]();
+    for (const { reject } of this.#waiters.clear()) reject(reason);
+    for (const stream of this.#ready.clear()) stream.abort(reason);
+    for (const clock of this.#handshakes) clock.abort(reason);
+  }
+
+  /** Keeps the process alive while somebody waits for a connection. */
+  ref(): void {
+    this.#listener.ref();
+  }
+
+  /** Does not keep the process alive. */
+  unref(): void {
+    this.#listener.unref();
+  }
+
+  async #acceptAll(): Promise<void> {
+    this.#accepting = true;
+    let pause = MIN_PAUSE;
+    while (this.#waiters.size > 0 && !this.closed) {
+      try {
+        this.#admit(await this.#listener.accept());
+        pause = MIN_PAUSE;
+      } catch (error) {
+        if (error instanceof Deno.errors.BadResource) this.close();
+        if (this.closed) return;
+        // Whatever else it is (no free file, no memory, a peer that has gone
+        // already), it can pass, and a server that gives up cannot.
+        this.#report(error, "accept");
+        await delay(pause, { signal: this.#closing.signal }).catch(() => {});
+        pause = Math.min(pause * 2, MAX_PAUSE);
+      }
+    }
+    this.#accepting = false;
+  }
+
+  #admit(conn: Deno.Conn): void {
+    if ("handshake" in conn) {
+      this.#shakeHands(conn as Deno.TlsConn);
+      return;
+    }
+    if ("setNoDelay" in conn) {
+      const tcp = conn as Deno.TcpConn;
+      try {
+        tcp.setNoDelay(this.#options.noDelay);
+        if (this.#options.keepAlive) tcp.setKeepAlive(true);
+      } catch (error) { // It was reset meanwhile.
+        conn.close();
+        return this.#report(error, "handshake", infoOf("tcp", conn));
+      }
+    }
+    this.#deliver(new SocketStream(conn));
+  }
+
+  async #shakeHands(conn: Deno.TlsConn): Promise<void> {
+    const clock = new AbortController();
+    if (this.#handshakes.size === MAX_HANDSHAKES) {
+      const [oldest] = this.#handshakes;
+      oldest.abort(
+        new StreamClosedError(
+          `Cannot finish the handshake as their number must be <= ${MAX_HANDSHAKES}`,
+        ),
+      );
+      this.#handshakes.delete(oldest);
+    }
+    this.#handshakes.add(clock);
+    const info = infoOf("tls", conn);
+    try {
+      await establish(
+        `finish the handshake with ${info.remote?.hostname}`,
+        (signal) => handshake(conn, signal),
+        { timeout: this.#options.handshakeTimeout, signal: clock.signal },
+      );
+      this.#deliver(new SocketStream(conn));
+    } catch (error) {
+      if (!this.closed) this.#report(error, "handshake", info);
+    } finally {
+      this.#handshakes.delete(clock);
+    }
+  }
+
+  #deliver(stream: SocketStream): void {
+    if (this.closed) return stream.abort(this.#closing.signal.reason);
+    const waiter = this.#waiters.shift();
+    if (waiter) waiter.resolve(stream);
+    else this.#ready.push(stream);
+  }
+
+  #report(error: unknown, phase: ErrorPhase, info?: StreamInfo): void {
+    this.#options.onError(toStreamError(error, "accept a connection"), {
+      phase,
+      info,
+    });
+  }
+}
+
+function infoOf(transport: string, { remoteAddr }: Deno.Conn): StreamInfo {
+  if (!("hostname" in remoteAddr)) return { transport };
+  const { hostname, port } = remoteAddr;
+  return { transport, remote: { hostname, port } };
+}

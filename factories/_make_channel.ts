@@ -1,0 +1,34 @@
+import { resolveOptions } from "../channels/_options.ts";
+import { assertSecureArguments } from "../channels/_secure_handshake.ts";
+import { Channel } from "../channels/channel.ts";
+import { EncryptedChannel } from "../channels/encrypted_channel.ts";
+import type { SecureRole } from "../channels/secure_options.ts";
+import type { ByteStreamPair } from "../streams/byte_stream_pair.ts";
+import type { ChannelSettings } from "./channel_settings.ts";
+
+/** Refuses wrong settings before there is a connection to lose. */
+export function assertSettings({ key, ...options }: ChannelSettings): void {
+  resolveOptions(options);
+  if (key !== undefined) return assertSecureArguments(UNUSED, key, options);
+  const { role, context } = options;
+  if (role === undefined && context === undefined) return;
+  throw new TypeError(
+    "Cannot use role or context without key: the channel would not be encrypted",
+  );
+}
+
+/** Makes the channel of a connection whose settings were checked. */
+export function makeChannel(
+  stream: ByteStreamPair,
+  role: SecureRole,
+  { key, ...options }: ChannelSettings,
+): Channel {
+  return key === undefined
+    ? new Channel(stream, options)
+    : new EncryptedChannel(stream, key, { role, ...options });
+}
+
+const UNUSED: ByteStreamPair = {
+  readable: new ReadableStream(),
+  writable: new WritableStream(),
+};

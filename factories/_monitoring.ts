@@ -1,0 +1,66 @@
+import { channel as diagnosticsChannel } from "node:diagnostics_channel";
+import type { Channel } from "../channels/channel.ts";
+import { StreamClosedError, type StreamError } from "../errors.ts";
+import type { StreamInfo } from "../streams/byte_stream.ts";
+import type { ErrorPhase } from "./error_info.ts";
+import {
+  type AcceptMessage,
+  type CloseMessage,
+  type ConnectMessage,
+  DIAGNOSTICS_CHANNELS,
+  type ErrorMessage,
+} from "./monitoring.ts";
+
+const connects = diagnosticsChannel(DIAGNOSTICS_CHANNELS.connect);
+const accepts = diagnosticsChannel(DIAGNOSTICS_CHANNELS.accept);
+const closes = diagnosticsChannel(DIAGNOSTICS_CHANNELS.close);
+const errors = diagnosticsChannel(DIAGNOSTICS_CHANNELS.error);
+
+/** Announces a connection that we made, which took since `started`. */
+export function publishConnect(
+  info: StreamInfo,
+  channel: Channel,
+  started: number,
+): void {
+  if (!connects.hasSubscribers) return;
+  const duration = performance.now() - started;
+  connects.publish({ info, channel, duration } satisfies ConnectMessage);
+}
+
+/** Announces a connection that a peer made. */
+export function publishAccept(info: StreamInfo, channel?: Channel): void {
+  if (!accepts.hasSubscribers) return;
+  accepts.publish({ info, channel } satisfies AcceptMessage);
+}
+
+/** Announces a failure. */
+export function publishError(
+  error: unknown,
+  phase: ErrorPhase,
+  info?: StreamInfo,
+): void {
+  if (!errors.hasSubscribers) return;
+  errors.publish({ error, phase, info } satisfies ErrorMessage);
+}
+
+/** Announces the end of a connection, and its failure, once it comes. */
+export function publishEnd(
+  side: CloseMessage["side"],
+  info: StreamInfo,
+  finished: Promise<StreamError | undefined>,
+  channel?: Channel,
+): void {
+  const started = performance.now();
+  finished.then((error) => { // It never rejects.
+    // That we gave up on it is no failure of the connection.
+    if (error && !(error instanceof StreamClosedError)) {
+      publishError(error, "connection", info);
+    }
+    if (!closes.hasSubscribers) return;
+    const duration = performance.now() - started;
+    const stats = channel?.stats;
+    closes.publish(
+      { info, side, duration, error, channel, stats } satisfies CloseMessage,
+    );
+  });
+}

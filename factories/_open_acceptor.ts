@@ -1,0 +1,78 @@
+import {
+  assertTimeout,
+  DEFAULT_CONNECT_TIMEOUT,
+} from "../streams/_establish.ts";
+import { Acceptor, type AcceptorOptions } from "./_acceptor.ts";
+import { listenUnix } from "./_listen_unix.ts";
+import { refuseOptions } from "./_refuse_options.ts";
+import type {
+  ListenOptions,
+  ListenTcpOptions,
+  ListenTlsOptions,
+  ListenUnixOptions,
+} from "./listen_options.ts";
+
+/** Listens as the options say. */
+export function openAcceptor(
+  { onError: _, ...options }: ListenOptions,
+  onError: AcceptorOptions["onError"],
+): Acceptor {
+  if ("path" in options) return openUnix(options, onError);
+  if ("certFile" in options || "keyFile" in options) {
+    return openTls(options as ListenTlsOptions, onError);
+  }
+  return openTcp(options, onError);
+}
+
+function openTcp(
+  { hostname = "127.0.0.1", port, noDelay = true, keepAlive = false, ...rest }:
+    ListenTcpOptions,
+  onError: AcceptorOptions["onError"],
+): Acceptor {
+  refuseOptions("listen on TCP", rest);
+  const listener = Deno.listen({ hostname, port });
+  return new Acceptor(listener, { ...DEFAULTS, noDelay, keepAlive, onError });
+}
+
+function openTls(
+  {
+    hostname = "127.0.0.1",
+    port,
+    certFile,
+    keyFile,
+    alpnProtocols,
+    handshakeTimeout = DEFAULT_CONNECT_TIMEOUT,
+    ...rest
+  }: ListenTlsOptions,
+  onError: AcceptorOptions["onError"],
+): Acceptor {
+  refuseOptions("listen on TLS", rest);
+  assertTimeout(handshakeTimeout);
+  if (certFile === undefined || keyFile === undefined) {
+    throw new TypeError(
+      "Cannot listen on TLS as certFile and keyFile go together",
+    );
+  }
+  const listener = Deno.listenTls({
+    hostname,
+    port,
+    cert: Deno.readTextFileSync(certFile),
+    key: Deno.readTextFileSync(keyFile),
+    ...(alpnProtocols && { alpnProtocols }),
+  });
+  return new Acceptor(listener, { ...DEFAULTS, handshakeTimeout, onError });
+}
+
+function openUnix(
+  { path, ...rest }: ListenUnixOptions,
+  onError: AcceptorOptions["onError"],
+): Acceptor {
+  refuseOptions("listen on a Unix socket", rest);
+  return new Acceptor(listenUnix(path), { ...DEFAULTS, onError });
+}
+
+const DEFAULTS = {
+  noDelay: true,
+  keepAlive: false,
+  handshakeTimeout: DEFAULT_CONNECT_TIMEOUT,
+};

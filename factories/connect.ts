@@ -1,0 +1,120 @@
+import type { Channel } from "../channels/channel.ts";
+import type { ByteStream, StreamInfo } from "../streams/byte_stream.ts";
+import type {
+  ConnectOptions,
+  ConnectTlsOptions,
+  ConnectUnixOptions,
+} from "../streams/socket_stream.ts";
+import { assertSettings } from "./_make_channel.ts";
+import type { ChannelSettings } from "./channel_settings.ts";
+import { publishConnect, publishEnd, publishError } from "./_monitoring.ts";
+import { openChannel } from "./_open_channel.ts";
+import { createSocketStream } from "./create_socket_stream.ts";
+import { createSslStream } from "./create_ssl_stream.ts";
+import { createUnixStream } from "./create_unix_stream.ts";
+
+/** How {@linkcode connect} speaks TLS. */
+export type ConnectTargetTls = Pick<
+  ConnectTlsOptions,
+  "keyFile" | "certFile" | "caCerts" | "alpnProtocols"
+>;
+
+/** A TCP port, and how to reach it. */
+export interface TcpTarget extends ConnectOptions {
+  /** Host name or IP address, `"127.0.0.1"` by default. */
+  hostname?: string;
+  /** Port, 0 to 65535. */
+  port: number;
+  /**
+   * TLS with the platform's certificate authorities (`true`), or with options of
+   * `createSslStream`; off by default.
+   */
+  tls?: boolean | ConnectTargetTls;
+}
+
+/** A Unix socket, and how to reach it. */
+export interface UnixTarget extends ConnectUnixOptions {
+  /** Path of the socket, at most 107 bytes. */
+  path: string;
+}
+
+/** What {@linkcode connect} connects to. */
+export type ConnectTarget = TcpTarget | UnixTarget;
+
+/**
+ * Connects to a server and gives a channel through which messages can flow: all
+ * handshakes are done.
+ *
+ * However it fails (refused, a wrong key, aborted, too late), it leaves neither a
+ * socket nor a process behind. With `key` we are the initiator.
+ *
+ * @param target A TCP port, with TLS or not, or a Unix socket; with the options
+ * of `createSocketStream`, `createSslStream` or `createUnixStream`, such as
+ * `timeout`, `attempts` and `signal`.
+ * @param options Those of the channel. With `key` it is encrypted.
+ * @throws {ConnectionLostError} if no connection could be made.
+ * @throws {StreamTimeoutError} if `timeout`, or `handshakeTimeout`, passed.
+ * @throws {EncryptionError} if the peer has another key.
+ * @throws {TypeError} or `RangeError` if an option is wrong, before anything is
+ * connected.
+ *
+ * @example
+ * ```ts
+ * import { connect, serve } from "@sluice/sluice";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using server = serve({ port: 0 }, async (channel) => {
+ *   for await (const message of channel) await channel.send(message);
+ * });
+ *
+ * await using channel = await connect({ port: server.addr.port });
+ * await channel.send(new TextEncoder().encode("echo"));
+ * assertEquals(await channel.recv(), new TextEncoder().encode("echo"));
+ * ```
+ */
+export async function connect(
+  target: ConnectTarget,
+  options: ChannelSettings = {},
+): Promise<Channel> {
+  assertSettings(options);
+  const started = performance.now();
+  let info = infoOf(target);
+  try {
+    const stream = await open(target);
+    info = stream.info;
+    const channel = await openChannel(
+      stream,
+      "initiator",
+      options,
+      target.signal,
+    );
+    publishConnect(info, channel, started);
+    publishEnd("client", info, channel.finished, channel);
+    return channel;
+  } catch (error) {
+    publishError(error, "connect", info);
+    throw error;
+  }
+}
+
+function open(target: ConnectTarget): Promise<ByteStream> {
+  if ("path" in target) {
+    const { path, ...options } = target;
+    return createUnixStream(path, options);
+  }
+  const { hostname = "127.0.0.1", port, tls, ...options } = target;
+  if (!tls) return createSocketStream(hostname, port, options);
+  return createSslStream(hostname, port, {
+    ...options,
+    ...(tls === true ? {} : tls),
+  });
+}
+
+/** What is known of the connection before it is made. */
+function infoOf(target: ConnectTarget): StreamInfo {
+  if ("path" in target) {
+    return { transport: "unix", remote: { path: target.path } };
+  }
+  const { hostname = "127.0.0.1", port, tls } = target;
+  return { transport: tls ? "tls" : "tcp", remote: { hostname, port } };
+}

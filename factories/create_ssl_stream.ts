@@ -1,0 +1,30 @@
+import {
+  type ConnectTlsOptions,
+  SocketStream,
+} from "../streams/socket_stream.ts";
+
+/** Options of {@linkcode createSslStream}. */
+export type CreateSslStreamOptions = ConnectTlsOptions;
+
+/**
+ * Connects over TLS and finishes the handshake. The certificate chain and the
+ * host name are always verified.
+ *
+ * However it fails, it leaves no socket behind.
+ *
+ * @param host Host name or IP address, which the certificate must carry.
+ * @param port Port, 0 to 65535.
+ * @param options Certificates, protocols, and those of `createSocketStream`.
+ * @throws {ConnectionLostError} if no connection could be made, or either side
+ * refused the other's certificate.
+ * @throws {StreamTimeoutError} if `timeout` passed, with the handshake.
+ * @throws {TypeError} if options are combined that the platform cannot honour
+ * together.
+ */
+export function createSslStream(
+  host: string,
+  port: number,
+  options: CreateSslStreamOptions = {},
+): Promise<SocketStream> {
+  return SocketStream.connectTls(host, port, options);
+}
