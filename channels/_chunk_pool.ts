@@ -1,6 +1,10 @@
-import { STREAM_CHUNK_SIZE } from "../streams/constants.ts";
+/**
+ * The size of the buffers, in bytes: a chunk is full at `STREAM_CHUNK_SIZE`, and
+ * the frame that fills it may go beyond.
+ */
+export const CHUNK_CAPACITY = 131_072;
 
-/** How many free buffers are kept, for all channels together: 1 MB. */
+/** How many free buffers are kept, for all channels together: 2 MiB. */
 const MAX_FREE = 16;
 
 const free: Uint8Array<ArrayBuffer>[] = [];
@@ -8,13 +12,13 @@ const free: Uint8Array<ArrayBuffer>[] = [];
 const ours = new WeakSet<ArrayBufferLike>();
 
 /**
- * A buffer of `STREAM_CHUNK_SIZE`, which a busy channel takes while it fills a
+ * A buffer of `CHUNK_CAPACITY`, which a busy channel takes while it fills a
  * chunk. To zero a new one for every chunk would cost more than to fill it.
  */
 export function takeBuffer(): Uint8Array<ArrayBuffer> {
   const buffer = free.pop();
   if (buffer) return buffer;
-  const fresh = new Uint8Array(STREAM_CHUNK_SIZE);
+  const fresh = new Uint8Array(CHUNK_CAPACITY);
   ours.add(fresh.buffer);
   return fresh;
 }

@@ -1,5 +1,5 @@
 import { STREAM_CHUNK_SIZE } from "../streams/constants.ts";
-import { takeBuffer } from "./_chunk_pool.ts";
+import { CHUNK_CAPACITY, takeBuffer } from "./_chunk_pool.ts";
 import { Fifo } from "./_fifo.ts";
 import {
   FRAME_OVERHEAD,
@@ -14,31 +14,38 @@ const SMALL_BUFFER = 1024;
 /** Payloads that are not copied leave in slices of this many bytes, so that progress shows. */
 const SLICE_SIZE = 1_048_576;
 
+/** A chunk that is complete. */
+interface SealedChunk {
+  readonly bytes: Uint8Array;
+  /** How many frames begin in it. */
+  readonly frames: number;
+}
+
 /**
- * Encodes messages into chunks of the wire. Small frames are copied into one
- * chunk, one after the other; a payload that would fill a chunk by itself is
- * not copied, it becomes chunks of its own.
+ * Encodes messages into chunks of the wire. Frames are copied into one chunk,
+ * one after the other, until it is full. A payload that is larger than a whole
+ * chunk is not copied: it becomes chunks of its own.
  */
 export class FrameEncoder {
   /** Chunks that are complete, the next to be taken first. */
-  readonly #sealed = new Fifo<Uint8Array>();
-  /** How many frames begin in each of them. */
-  readonly #sealedFrames = new Fifo<number>();
+  readonly #sealed = new Fifo<SealedChunk>();
+  #hasFullChunk = false;
   /** The chunk being filled is `#buffer` from `#start` to `#filled`. */
   #buffer: Uint8Array = EMPTY;
   #start = 0;
   #filled = 0;
+  /** How many frames begin in it. */
   #frames = 0;
   #takenFrames = 0;
 
   /** Whether there is a chunk to which nothing more will be added. */
   get hasFullChunk(): boolean {
-    return this.#sealed.size > 0;
+    return this.#hasFullChunk;
   }
 
   /** Whether there is nothing to take. */
   get isEmpty(): boolean {
-    return this.#filled === this.#start && this.#sealed.size === 0;
+    return this.#filled === this.#start && !this.#hasFullChunk;
   }
 
   /** How many frames began in the chunk that was taken last. */
@@ -49,21 +56,16 @@ export class FrameEncoder {
   /**
    * Appends one frame.
    *
-   * @returns Whether the payload was copied. If not, chunks yet to be taken
-   * are views of it.
+   * @returns Whether the payload was copied. If not, chunks yet to be taken are
+   * views of it, and after them comes one of no length, to tell when they are
+   * out. It stands before the frame's last byte, which can so leave with the
+   * frame that follows.
    */
   encode(payload: Uint8Array, compressed: boolean): boolean {
     const { byteLength } = payload;
     const size = byteLength + FRAME_OVERHEAD;
-    if (size > STREAM_CHUNK_SIZE) {
-      this.#reserve(HEADER_SIZE);
-      this.#putHeader(byteLength, compressed);
-      this.#seal();
-      for (let at = 0; at < byteLength; at += SLICE_SIZE) {
-        this.#push(payload.subarray(at, at + SLICE_SIZE));
-      }
-      this.#reserve(TRAILER_SIZE);
-      this.#buffer[this.#filled++] = TRAILER;
+    if (!isCopied(payload)) {
+      this.#encodeSlices(payload, compressed);
       return false;
     }
     if (this.#filled + size > this.#buffer.byteLength) this.#reserve(size);
@@ -71,20 +73,36 @@ export class FrameEncoder {
     this.#buffer.set(payload, this.#filled);
     this.#filled += byteLength;
     this.#buffer[this.#filled++] = TRAILER;
+    if (this.#filled - this.#start >= STREAM_CHUNK_SIZE) this.#seal();
     return true;
   }
 
-  /** Appends a zero-length chunk, which marks a place between the frames. */
+  /** Appends a chunk of no length, which marks a place between the frames. */
   mark(): void {
     this.#seal();
-    this.#push(new Uint8Array(0));
+    this.#push(EMPTY);
   }
 
   /** Removes the next chunk, complete or not; `undefined` if there is none. */
   take(): Uint8Array | undefined {
-    if (this.#sealed.size === 0) this.#seal();
-    this.#takenFrames = this.#sealedFrames.shift() ?? 0;
-    return this.#sealed.shift();
+    if (!this.#hasFullChunk) this.#seal();
+    const chunk = this.#sealed.shift();
+    this.#hasFullChunk = this.#sealed.size > 0;
+    this.#takenFrames = chunk?.frames ?? 0;
+    return chunk?.bytes;
+  }
+
+  #encodeSlices(payload: Uint8Array, compressed: boolean): void {
+    const { byteLength } = payload;
+    this.#reserve(HEADER_SIZE);
+    this.#putHeader(byteLength, compressed);
+    this.#seal();
+    for (let at = 0; at < byteLength; at += SLICE_SIZE) {
+      this.#push(payload.subarray(at, at + SLICE_SIZE));
+    }
+    this.#push(EMPTY);
+    this.#reserve(TRAILER_SIZE);
+    this.#buffer[this.#filled++] = TRAILER;
   }
 
   /** Writes length and flag, for which there must be room. */
@@ -94,10 +112,10 @@ export class FrameEncoder {
     this.#frames++;
   }
 
-  /** Makes room for `size` bytes, at most a chunk, in the chunk being filled or a new one. */
+  /** Makes room for `size` bytes, at most a buffer, in the chunk being filled or a new one. */
   #reserve(size: number): void {
     if (this.#filled + size <= this.#buffer.byteLength) return;
-    if (this.#filled - this.#start + size > STREAM_CHUNK_SIZE) this.#seal();
+    if (this.#filled - this.#start + size > CHUNK_CAPACITY) this.#seal();
     const begun = this.#buffer.subarray(this.#start, this.#filled);
     const buffer = begun.byteLength + size > SMALL_BUFFER
       ? takeBuffer()
@@ -118,11 +136,16 @@ export class FrameEncoder {
     this.#start = this.#filled = 0;
   }
 
-  #push(chunk: Uint8Array): void {
-    this.#sealed.push(chunk);
-    this.#sealedFrames.push(this.#frames);
+  #push(bytes: Uint8Array): void {
+    this.#sealed.push({ bytes, frames: this.#frames });
+    this.#hasFullChunk = true;
     this.#frames = 0;
   }
+}
+
+/** Whether {@linkcode FrameEncoder.encode} copies this payload. */
+export function isCopied({ byteLength }: Uint8Array): boolean {
+  return byteLength + FRAME_OVERHEAD <= CHUNK_CAPACITY;
 }
 
 const EMPTY = new Uint8Array(0);

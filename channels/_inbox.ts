@@ -42,6 +42,11 @@ export class Inbox {
     return this.#taken;
   }
 
+  /** Whether no message is queued. */
+  get isEmpty(): boolean {
+    return this.#batch === undefined;
+  }
+
   /** Whether the local reader is behind, so that nothing more is read. */
   get full(): boolean {
     return this.#resume !== undefined;

@@ -51,10 +51,12 @@ export class Link {
   readonly #resolveFinished: (failure: StreamError | undefined) => void;
   readonly #outboundEnd = Promise.withResolvers<void>();
   #reader: ReadableStreamDefaultReader<FrameBatch> | undefined;
+  #writing = false;
   #inboundOver = false;
   #outboundOver = false;
   #ending = false;
   #closing: Promise<void> | undefined;
+  readonly #onFailure: ((reason: unknown) => void)[] = [];
   #failure: { readonly reason: unknown } | undefined;
 
   constructor(
@@ -63,14 +65,17 @@ export class Link {
     open: StageOpener | undefined,
   ) {
     const { highWaterMark, batching, maxMessageSize, heartbeat } = config;
-    this.lends = stream instanceof ByteStream || open !== undefined;
+    assertUnlocked(stream);
+    const ours = stream instanceof ByteStream;
+    this.lends = ours || open !== undefined;
     this.#stream = stream;
     this.#config = config;
     this.#decoder = new FrameDecoder(maxMessageSize, heartbeat !== undefined);
     this.inbox = new Inbox(highWaterMark, (data) => this.#inflate(data));
     this.outbox = new Outbox(
       highWaterMark,
-      this.lends && batching === undefined,
+      // Stages take a chunk in before they are done with it.
+      ours && open === undefined && batching === undefined,
       (reason) => this.fail(toStreamError(reason, "send message")),
     );
     handled(this.#outboundEnd.promise); // Whoever asks for it sees it.
@@ -81,9 +86,11 @@ export class Link {
       sent: () => this.bytesSent,
       received: () => this.bytesReceived,
       receiving: () => this.#decoder.pending,
-      sending: () => this.outbox.queuedBytes > 0,
-      paused: () => this.inbox.full,
-      beat: () => this.outbox.put(EMPTY, false),
+      sending: () => this.outbox.queuedBytes > 0 || this.#writing,
+      listening: () => !this.inbox.full && !this.#inboundOver,
+      beat: () => {
+        if (!this.#ending) this.outbox.put(EMPTY, false);
+      },
       fail: (error) => this.fail(error),
     });
     if (open) {
@@ -114,7 +121,17 @@ export class Link {
   /** Whether it was closed, has failed, or is over both ways. */
   get closed(): boolean {
     return this.#failure !== undefined || this.#closing !== undefined ||
-      (this.#inboundOver && this.#outboundOver);
+      this.#over;
+  }
+
+  get #over(): boolean {
+    return this.#inboundOver && this.#outboundOver;
+  }
+
+  /** Calls `tell` at the failure, if there is to be one, or now if there was. */
+  onFailure(tell: (reason: unknown) => void): void {
+    if (this.#failure) tell(this.#failure.reason);
+    else this.#onFailure.push(tell);
   }
 
   /** Settles when all that was accepted has been handed to the transport. */
@@ -146,13 +163,14 @@ export class Link {
 
   /** Ends everything at once. Only the first reason counts. */
   fail(reason: unknown): void {
-    if (this.#failure || (this.#inboundOver && this.#outboundOver)) return;
+    if (this.#failure || (this.#closing && this.#over)) return;
     this.#failure = { reason };
     this.#liveness.stop();
     this.#opening.abort(reason);
     this.inbox.fail(reason);
     this.outbox.fail(reason);
     this.#outboundEnd.reject(reason);
+    for (const tell of this.#onFailure) tell(reason);
     this.#reader?.cancel(reason).catch(() => {});
     if (this.#stream instanceof ByteStream) this.#stream.abort(reason);
     this.#resolveFinished(
@@ -185,7 +203,9 @@ export class Link {
       this.#decoder,
       {
         onReceived: (size) => this.bytesReceived += size,
+        onWrite: () => this.#writing = true,
         onSent: (size) => {
+          this.#writing = false;
           this.bytesSent += size;
           this.writes++;
         },
@@ -224,18 +244,20 @@ export class Link {
       this.#outboundOver = true;
       this.#outboundEnd.resolve();
     }
-    if (!this.#inboundOver || !this.#outboundOver || this.#failure) return;
+    if (!this.#over || this.#failure) return;
     this.#liveness.stop();
     this.#release();
   }
 
   async #close(): Promise<void> {
-    if (this.#failure || (this.#inboundOver && this.#outboundOver)) {
+    if (!this.#failure) {
+      this.inbox.fail(new StreamClosedError("Channel was closed"));
+      this.inbox.drop(); // What arrives until then is read and dropped: the peer may wait for it.
+    }
+    if (this.#failure || this.#over) {
       await this.finished;
       return;
     }
-    this.inbox.fail(new StreamClosedError("Channel was closed"));
-    this.inbox.drop(); // What arrives until then is read and dropped: the peer may wait for it.
     const { closeTimeout } = this.#config;
     const clock = new AbortController();
     const timer = setTimeout(() => clock.abort(), closeTimeout);
@@ -271,6 +293,16 @@ export class Link {
       this.inbox.drop(); // What is delivered is a prefix of what was sent.
       this.fail(error);
       throw error;
+    }
+  }
+}
+
+function assertUnlocked({ readable, writable }: ByteStreamPair): void {
+  for (const [side, { locked }] of Object.entries({ readable, writable })) {
+    if (locked) {
+      throw new TypeError(
+        `Cannot open channel as ${side} of the stream is locked`,
+      );
     }
   }
 }

@@ -12,8 +12,8 @@ export interface Vitals {
   receiving(): boolean;
   /** Whether there are bytes that have not left. */
   sending(): boolean;
-  /** Whether we do not read, as the local reader is behind. */
-  paused(): boolean;
+  /** Whether we read: the local reader is not behind, and the peer has not ended. */
+  listening(): boolean;
   /** Sends an empty frame. */
   beat(): void;
   /** Ends the channel. */
@@ -39,20 +39,20 @@ export class Liveness {
 
   /** Begins the watch. */
   start(): void {
-    const { sent, received, receiving, sending, paused } = this.#vitals;
+    const { sent, received, receiving, sending, listening } = this.#vitals;
     const limit = this.#stallTimeout;
     if (limit > 0) {
       this.#watch(
         limit,
         "receive message",
         received,
-        () => receiving() && !paused(),
+        () => receiving() && listening(),
       );
       this.#watch(limit, "send message", sent, sending);
     }
     if (this.#heartbeat) {
       const { interval, timeout } = this.#heartbeat;
-      this.#watch(timeout, "receive anything", received, () => !paused());
+      this.#watch(timeout, "receive anything", received, listening);
       this.#beats = setInterval(this.#beater(), interval);
     }
   }

@@ -1,4 +1,4 @@
-import type { Inbox } from "./_inbox.ts";
+import type { Link } from "./_link.ts";
 
 /** How many messages a channel's `readable` takes ahead of its reader. */
 const READ_AHEAD = 256;
@@ -13,35 +13,53 @@ interface MessageDuplex {
 /** The messages of a channel as a stream. */
 export function messageReadable(
   channel: MessageDuplex,
-  inbox: Inbox,
-  cancel: (reason: unknown) => Promise<void>,
+  link: Link,
 ): ReadableStream<Uint8Array> {
   return new ReadableStream<Uint8Array>({
+    start(controller) {
+      link.onFailure((reason) => {
+        // What came before is still read; the read after it tells the reason.
+        const empty = controller.desiredSize === 0 && link.inbox.isEmpty;
+        if (empty) controller.error(reason);
+      });
+    },
     async pull(controller) {
       const first = await channel.recv();
       if (first === null) return controller.close();
       controller.enqueue(first);
       // One pull for many messages: it costs several times as much as they do.
       for (let ahead = 1; ahead < READ_AHEAD; ahead++) {
-        const message = inbox.take();
+        const message = takeSound(link);
         if (message === undefined) return;
         controller.enqueue(message);
       }
     },
-    cancel,
+    cancel: (reason) => link.cancelInbound(reason),
   }, { highWaterMark: 0 });
 }
 
 /** A stream that sends through a channel. */
 export function messageWritable(
   channel: MessageDuplex,
-  end: () => Promise<void>,
+  link: Link,
 ): WritableStream<Uint8Array> {
   return new WritableStream<Uint8Array>({
+    start(controller) {
+      link.onFailure((reason) => controller.error(reason));
+    },
     write: (message) => channel.send(message),
-    close: end,
+    close: () => link.endOutbound(),
     abort: (reason) => channel.abort(reason),
   });
+}
+
+/** The next message if it is there and sound: what cannot be inflated fails the channel. */
+function takeSound({ inbox }: Link): Uint8Array | undefined {
+  try {
+    return inbox.take();
+  } catch {
+    return undefined; // To throw here would drop the messages before it.
+  }
 }
 
 /** The messages of a channel as an iterator, which `isOver` may end early. */

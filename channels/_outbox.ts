@@ -24,8 +24,10 @@ export class Outbox {
   /** The chunks. One of no length marks a place, see {@linkcode barrier}. */
   readonly readable: ReadableStream<Uint8Array>;
 
-  readonly #encoder = new FrameEncoder();
+  #encoder = new FrameEncoder();
   readonly #highWaterMark: number;
+  /** The high water mark, or 0 while messages wait. */
+  #limit: number;
   readonly #recycles: boolean;
   #controller!: ReadableStreamDefaultController<Uint8Array>;
   #queuedBytes = 0;
@@ -49,6 +51,7 @@ export class Outbox {
     onCancel: (reason: unknown) => void,
   ) {
     this.#highWaterMark = highWaterMark;
+    this.#limit = highWaterMark;
     this.#recycles = recycles;
     this.readable = new ReadableStream<Uint8Array>({
       start: (controller) => {
@@ -71,23 +74,22 @@ export class Outbox {
 
   /** Whether a message would be accepted at once. */
   get hasRoom(): boolean {
-    return this.#queuedBytes < this.#highWaterMark &&
-      this.#waiting.size === 0;
+    return this.#queuedBytes < this.#limit;
   }
 
   /**
    * Accepts a message, for which there must be room.
    *
-   * @returns Whether the payload was copied; if not, it is in use until a
-   * {@linkcode barrier} after it has passed.
+   * @returns Nothing if the payload was copied; otherwise settles when it is no
+   * longer in use.
    */
-  put(payload: Uint8Array, compressed: boolean): boolean {
+  put(payload: Uint8Array, compressed: boolean): Promise<void> | undefined {
     const copied = this.#encoder.encode(payload, compressed);
     this.#queuedBytes += payload.byteLength + FRAME_OVERHEAD;
     if (this.#wake && (!this.#gathering || this.#encoder.hasFullChunk)) {
       this.#wakeUp();
     }
-    return copied;
+    return copied ? undefined : this.#nextBarrier();
   }
 
   /**
@@ -103,9 +105,11 @@ export class Outbox {
     const { promise } = accepted;
     const waiter: Waiter = { send, accepted };
     this.#waiting.push(waiter);
+    this.#limit = 0; // Nobody may overtake it.
     if (!signal) return promise;
     const withdraw = () => {
       this.#waiting.remove(waiter);
+      if (this.#waiting.size === 0) this.#limit = this.#highWaterMark;
       accepted.reject(signal.reason);
     };
     signal.addEventListener("abort", withdraw, { once: true });
@@ -123,11 +127,9 @@ export class Outbox {
 
   /** Settles when all that was accepted before has passed the last stage. */
   barrier(): Promise<void> {
-    const barrier = Promise.withResolvers<void>();
-    this.#barriers.push(barrier);
     this.#encoder.mark();
     this.#wakeUp();
-    return barrier.promise;
+    return this.#nextBarrier();
   }
 
   /** To be called by the last stage for each chunk of no length. */
@@ -150,8 +152,17 @@ export class Outbox {
     for (const barrier of this.#barriers.clear()) {
       rejectHandled(barrier, reason);
     }
+    this.#encoder = new FrameEncoder();
+    this.#queuedBytes = 0;
     this.#controller.error(reason);
     this.#wakeUp();
+  }
+
+  /** Settles when the chunk of no length that was encoded last has passed. */
+  #nextBarrier(): Promise<void> {
+    const barrier = Promise.withResolvers<void>();
+    this.#barriers.push(barrier);
+    return barrier.promise;
   }
 
   /** Called when the first stage has consumed the chunk before and wants the next. */
@@ -199,6 +210,7 @@ export class Outbox {
       if (done) handled(accepted.promise); // It may fail yet.
       accepted.resolve(done);
     }
+    if (this.#waiting.size === 0) this.#limit = this.#highWaterMark;
   }
 
   #wakeUp(): void {

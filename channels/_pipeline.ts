@@ -13,6 +13,8 @@ export interface Stages {
 export interface PipelineHooks {
   /** A chunk has been read, after decryption. */
   onReceived(size: number): void;
+  /** A chunk is being handed to the transport. */
+  onWrite(): void;
   /** A chunk was handed to the transport. */
   onSent(size: number): void;
   /** A zero-length chunk, which marks a place, has come this far. */
@@ -61,13 +63,20 @@ function through(
 /** The last stage: hands chunks to the transport, one write each, and counts them. */
 function wire(
   writable: WritableStream<Uint8Array>,
-  { onSent, onMark }: PipelineHooks,
+  { onWrite, onSent, onMark }: PipelineHooks,
 ): WritableStream<Uint8Array> {
   const writer = writable.getWriter();
   writer.closed.catch(() => {}); // The write that failed tells.
   return new WritableStream({
+    start({ signal }) {
+      // At once: `abort` below comes only after a write that may be stuck.
+      signal.addEventListener("abort", () => {
+        writer.abort(signal.reason).catch(() => {}); // `abort` tells.
+      });
+    },
     async write(chunk) {
       if (chunk.byteLength === 0) return onMark();
+      onWrite();
       await writer.write(chunk);
       onSent(chunk.byteLength);
     },

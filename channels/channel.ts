@@ -2,6 +2,7 @@ import { BufferOverflowError, StreamClosedError } from "../errors.ts";
 import type { StreamError } from "../errors.ts";
 import type { SignalOptions } from "../streams/byte_stream.ts";
 import type { ByteStreamPair } from "../streams/byte_stream_pair.ts";
+import { isCopied } from "./_frame_encoder.ts";
 import { handled, rejected } from "./_handled.ts";
 import { Link } from "./_link.ts";
 import {
@@ -135,8 +136,8 @@ export class Channel implements AsyncIterable<Uint8Array>, AsyncDisposable {
 
   /**
    * Sends one message. It resolves once the message is accepted: at once while
-   * less than `highWaterMark` is queued; a message too long to be copied
-   * (about 64 KB) has been handed to the transport by then.
+   * less than `highWaterMark` is queued; a message too long to be copied (about
+   * 128 KB) has been handed to the transport by then, if that is one of ours.
    *
    * @param message The message. It may be reused once this has resolved.
    * @param options A signal, which withdraws a message that still waits for its
@@ -237,8 +238,7 @@ export class Channel implements AsyncIterable<Uint8Array>, AsyncDisposable {
   get readable(): ReadableStream<Uint8Array> {
     return this.#readable ??= messageReadable(
       this,
-      this.#link.inbox,
-      (reason) => this.#link.cancelInbound(reason),
+      this.#link,
     );
   }
 
@@ -247,10 +247,7 @@ export class Channel implements AsyncIterable<Uint8Array>, AsyncDisposable {
    * them: the peer receives `null`, and we go on receiving.
    */
   get writable(): WritableStream<Uint8Array> {
-    return this.#writable ??= messageWritable(
-      this,
-      () => this.#link.endOutbound(),
-    );
+    return this.#writable ??= messageWritable(this, this.#link);
   }
 
   /**
@@ -311,8 +308,9 @@ export class Channel implements AsyncIterable<Uint8Array>, AsyncDisposable {
       outbox.put(data, true);
       return undefined;
     }
-    const copied = outbox.put(message, false);
-    return copied ? undefined : outbox.barrier();
+    if (lends || isCopied(message)) return outbox.put(message, false);
+    outbox.put(message.slice(), false); // The stream may well pass on what it was given.
+    return undefined;
   }
 
   #compressionFor(
