@@ -144,7 +144,7 @@ async function talk(meeting: Meeting): Promise<void> {
   await connection.ping();
   const root = await connection.root();
   assertEquals(root.type, "__main__.TestService");
-  assertStringIncludes(`${await root.get("version")}`, ".");
+  assertStringIncludes(String(await root.get("version")), ".");
   assertEquals(await root.callMethod("add", [1]), 11);
   assertEquals(
     await root.callMethod("add", [1], { right: 2n ** 70n }),

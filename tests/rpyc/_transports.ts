@@ -122,12 +122,13 @@ export const TRANSPORTS: readonly Transport[] = [
       meeting(async () => {
         const stream = await createPipeStream(
           pythonCommand(script, [...args, "--stdio"]),
-          { stderr: "inherit" },
+          { stderr: "piped" },
         );
         const finish = async () => {
           const { code, signal } = await stream.status!;
           if (code !== 0) {
-            throw new Error(`${script} ended with ${signal ?? `code ${code}`}`);
+            const how = signal ?? `code ${code}`;
+            throw new Error(`${script} ended with ${how}: ${stream.stderr}`);
           }
         };
         return [stream, { finish }];
