@@ -5,8 +5,14 @@
  * @module
  */
 
-export * from "./byte_stream.ts";
+export {
+  ByteStream,
+  type SignalOptions,
+  type StreamAddress,
+  type StreamInfo,
+} from "./byte_stream.ts";
 export * from "./byte_stream_pair.ts";
 export * from "./byte_transport.ts";
 export * from "./constants.ts";
+export * from "./pipe_stream.ts";
 export * from "./socket_stream.ts";

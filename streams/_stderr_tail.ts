@@ -1,0 +1,49 @@
+import { concat } from "jsr:@std/bytes@^1.0.6/concat";
+import { PipeReader } from "./_pipe_reader.ts";
+
+/** How much of a child's standard error is kept, in bytes. */
+const TAIL_SIZE = 8192;
+
+/**
+ * Reads the standard error of a child to its end, so that a full pipe never
+ * blocks the child, and keeps the last 8 KiB.
+ */
+export class StderrTail {
+  /** Settles at the end of the pipe; it never rejects. */
+  readonly ended: Promise<void>;
+  readonly #reader: PipeReader;
+  #tail: Uint8Array = new Uint8Array(0);
+  #cut = false;
+
+  constructor(stderr: ReadableStream<Uint8Array>) {
+    this.#reader = new PipeReader(stderr);
+    this.ended = this.#readAll().catch(() => {}); // What has come so far is all there is.
+  }
+
+  /** The text that is kept. */
+  get text(): string {
+    let start = 0;
+    // The cut may have gone through a character: skip its remaining bytes.
+    while (this.#cut && (this.#tail[start] ?? 0) >> 6 === 0b10) start++;
+    return new TextDecoder().decode(this.#tail.subarray(start));
+  }
+
+  /** The last line that is not empty; `""` if there is none. */
+  get lastLine(): string {
+    return this.text.trimEnd().split("\n").at(-1)!.trim();
+  }
+
+  /** Closes the pipe. */
+  async cancel(): Promise<void> {
+    await this.#reader.cancel();
+  }
+
+  async #readAll(): Promise<void> {
+    let chunk: Uint8Array | null;
+    while ((chunk = await this.#reader.read()) !== null) {
+      const all = concat([this.#tail, chunk]);
+      this.#cut ||= all.byteLength > TAIL_SIZE;
+      this.#tail = all.slice(-TAIL_SIZE);
+    }
+  }
+}
