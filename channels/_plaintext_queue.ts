@@ -15,26 +15,26 @@ export class PlaintextQueue {
 
   readonly #bodies = new Fifo<Uint8Array>();
   #size = 0;
+  #controller!: ReadableStreamDefaultController<Uint8Array>;
+  /** Whether a reader waits. */
+  #wanted = false;
   #end: "open" | "ended" | { readonly error: unknown } = "open";
   #closed = false;
-  /** Wakes who waits for plaintext, or an end. */
-  #arrived?: () => void;
   /** Wakes who waits for room. */
   #roomy?: () => void;
 
   /** @param onCancel Called when nobody wants more. */
   constructor(onCancel: (reason: unknown) => void) {
     this.readable = new ReadableStream<Uint8Array>({
-      pull: (controller) => this.#pull(controller),
+      start: (controller) => {
+        this.#controller = controller;
+      },
+      pull: () => {
+        this.#wanted = true;
+        this.#deliver();
+      },
       cancel: (reason) => onCancel(reason),
     }, { highWaterMark: 0 });
-  }
-
-  /** Appends plaintext. */
-  push(body: Uint8Array): void {
-    this.#bodies.push(body);
-    this.#size += body.byteLength;
-    this.#arrived?.();
   }
 
   /** Whether `readable` has been closed. */
@@ -42,42 +42,53 @@ export class PlaintextQueue {
     return this.#closed;
   }
 
-  /** Settles once there is room, or more will not be wanted. */
-  async room(): Promise<void> {
-    while (this.#size >= STAGE_HIGH_WATER_MARK && this.#end === "open") {
-      await new Promise<void>((resolve) => this.#roomy = resolve);
+  /** Appends plaintext. */
+  push(body: Uint8Array): void {
+    this.#bodies.push(body);
+    this.#size += body.byteLength;
+    this.#deliver();
+  }
+
+  /** Settles once there is room, or more will not be wanted; nothing if that is now. */
+  room(): Promise<void> | undefined {
+    if (this.#size < STAGE_HIGH_WATER_MARK || this.#end !== "open") {
+      return undefined;
     }
+    return new Promise((resolve) => this.#roomy = resolve);
   }
 
   /** Closes `readable` after what is queued. */
   end(): void {
     if (this.#end !== "open") return;
     this.#end = "ended";
-    this.#wake();
+    this.#deliver();
+    this.#roomy?.();
   }
 
   /** Errors `readable` after what is queued. */
   fail(error: unknown): void {
     if (this.#end instanceof Object) return;
     this.#end = { error };
-    this.#wake();
+    this.#deliver();
+    this.#roomy?.();
   }
 
-  async #pull(
-    controller: ReadableStreamDefaultController<Uint8Array>,
-  ): Promise<void> {
-    while (this.#bodies.size === 0) {
-      if (this.#end === "ended") {
-        this.#closed = true;
-        return controller.close();
-      }
-      if (this.#end !== "open") return controller.error(this.#end.error);
-      await new Promise<void>((resolve) => this.#arrived = resolve);
+  /** Gives the reader that waits what there is. */
+  #deliver(): void {
+    if (!this.#wanted) return;
+    if (this.#bodies.size > 0) {
+      this.#wanted = false;
+      const chunk = this.#take();
+      this.#size -= chunk.byteLength;
+      if (this.#size < STAGE_HIGH_WATER_MARK) this.#roomy?.();
+      this.#controller.enqueue(chunk);
+    } else if (this.#end === "ended") {
+      this.#wanted = false;
+      this.#closed = true;
+      this.#controller.close();
+    } else if (this.#end !== "open") {
+      this.#controller.error(this.#end.error);
     }
-    const chunk = this.#take();
-    this.#size -= chunk.byteLength;
-    if (this.#size < STAGE_HIGH_WATER_MARK) this.#roomy?.();
-    controller.enqueue(chunk);
   }
 
   /** The next plaintext, short ones joined. */
@@ -93,10 +104,5 @@ export class PlaintextQueue {
       this.#bodies.shift();
     }
     return joined.length === 1 ? first : concat(joined);
-  }
-
-  #wake(): void {
-    this.#arrived?.();
-    this.#roomy?.();
   }
 }

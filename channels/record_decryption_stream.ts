@@ -95,7 +95,8 @@ export class RecordDecryptionStream
     }
     this.#parsing = false;
     this.#closeIfOver();
-    await this.#plaintext.room();
+    const room = this.#plaintext.room();
+    if (room) await room;
     if (this.#failure) throw this.#failure.error;
   }
 

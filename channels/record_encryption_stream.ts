@@ -64,14 +64,23 @@ export class RecordEncryptionStream
     let sealer: RecordSealer;
     let sealed: OrderedResults<Uint8Array>;
 
-    const roomInQueue = () =>
-      sealed.size < MAX_RECORDS_IN_WORK
-        ? undefined
-        : sealed.below(MAX_RECORDS_IN_WORK);
+    const room = async () => {
+      if (sealed.size < MAX_RECORDS_IN_WORK) return;
+      await sealed.below(MAX_RECORDS_IN_WORK);
+    };
     const seal = async (type: number, body: Uint8Array) => {
-      await roomInQueue();
+      await room();
       if (sealer.rekeyIsDue) await sealer.rekey();
       sealed.push(sealer.seal(type, body));
+    };
+    const sealAll = async (chunk: Uint8Array) => {
+      if (chunk.byteLength === 0) {
+        await room();
+        sealed.push(chunk);
+      }
+      for (let at = 0; at < chunk.byteLength; at += MAX_BODY_LENGTH) {
+        await seal(RecordType.DATA, chunk.subarray(at, at + MAX_BODY_LENGTH));
+      }
     };
 
     super(
@@ -92,17 +101,20 @@ export class RecordEncryptionStream
             await seal(RecordType.READY, new Uint8Array(0));
           }
         },
-        async transform(chunk) {
-          if (chunk.byteLength === 0) {
-            await roomInQueue();
-            sealed.push(chunk);
+        transform(chunk) {
+          // Almost always there is nothing to wait for.
+          if (
+            chunk.byteLength > MAX_BODY_LENGTH || sealer.rekeyIsDue ||
+            sealed.size >= MAX_RECORDS_IN_WORK
+          ) {
+            return sealAll(chunk);
           }
-          for (let at = 0; at < chunk.byteLength; at += MAX_BODY_LENGTH) {
-            await seal(
-              RecordType.DATA,
-              chunk.subarray(at, at + MAX_BODY_LENGTH),
-            );
-          }
+          sealed.push(
+            chunk.byteLength === 0
+              ? chunk
+              : sealer.seal(RecordType.DATA, chunk),
+          );
+          return undefined;
         },
         async flush() {
           await seal(RecordType.CLOSE, new Uint8Array([CLOSE_REASON_END]));

@@ -9,14 +9,14 @@ const MAX_NONCE = Number.MAX_SAFE_INTEGER;
 const REKEY_NONCE = new Uint8Array(NONCE_LENGTH).fill(0xff, 4);
 const EMPTY = new Uint8Array(0);
 
-/** The AES-GCM nonce of Noise, section 12.4: four zero bytes, then n as a big-endian u64. */
-export function encodeNonce(n: number): Uint8Array<ArrayBuffer> {
-  const nonce = new Uint8Array(NONCE_LENGTH);
-  const view = new DataView(nonce.buffer);
+/** Writes the AES-GCM nonce of Noise, section 12.4: four zero bytes, then n as a big-endian u64. */
+export function writeNonce(nonce: Uint8Array, n: number): void {
   // All 64 bits: `>>>` keeps 32 of them, and a counter that wraps there repeats a nonce.
-  view.setUint32(4, Math.floor(n / 2 ** 32));
-  view.setUint32(8, n >>> 0);
-  return nonce;
+  const high = Math.floor(n / 2 ** 32);
+  for (let i = 0; i < 4; i++) {
+    nonce[4 + i] = high >>> (24 - 8 * i);
+    nonce[8 + i] = n >>> (24 - 8 * i);
+  }
 }
 
 /**
@@ -29,6 +29,8 @@ export function encodeNonce(n: number): Uint8Array<ArrayBuffer> {
 export class CipherState {
   #key: AesGcmKey;
   #n: number;
+  /** Reused, as the cipher copies it. */
+  readonly #nonce = new Uint8Array(NONCE_LENGTH);
 
   private constructor(key: AesGcmKey, n: number) {
     this.#key = key;
@@ -89,6 +91,7 @@ export class CipherState {
     );
     const importing = AesGcmKey.import(next.subarray(0, KEY_LENGTH));
     next.fill(0);
+    this.#key.destroy();
     this.#key = await importing;
   }
 
@@ -98,6 +101,7 @@ export class CipherState {
         `Cannot use key as its nonce must be < ${MAX_NONCE}: current value is ${this.#n}`,
       );
     }
-    return encodeNonce(this.#n++);
+    writeNonce(this.#nonce, this.#n++);
+    return this.#nonce;
   }
 }
