@@ -10,3 +10,12 @@ export function assertMessage(message: Uint8Array, action: string): void {
     );
   }
 }
+
+/** Refuses what is no chunk of the wire. */
+export function assertChunk(chunk: Uint8Array): void {
+  if (!(chunk instanceof Uint8Array)) {
+    throw new TypeError(
+      `Cannot decode frames as each chunk must be a Uint8Array: current type is ${typeof chunk}`,
+    );
+  }
+}

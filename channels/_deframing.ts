@@ -1,3 +1,4 @@
+import { assertChunk } from "./_assert_message.ts";
 import {
   emptyBatch,
   type FrameBatch,
@@ -16,11 +17,7 @@ export function deframing(
 ): TransformStream<Uint8Array, FrameBatch> {
   return new TransformStream({
     transform(chunk, controller) {
-      if (!(chunk instanceof Uint8Array)) {
-        throw new TypeError(
-          `Cannot decode frames as each chunk must be a Uint8Array: current type is ${typeof chunk}`,
-        );
-      }
+      assertChunk(chunk);
       onReceived?.(chunk.byteLength);
       const batch = emptyBatch();
       try {

@@ -2,10 +2,14 @@ import { BufferOverflowError, ConnectionLostError } from "../errors.ts";
 import { FRAME_OVERHEAD, HEADER_SIZE, PLAIN, TRAILER_SIZE } from "./_frame.ts";
 import { MessagePool } from "./_message_pool.ts";
 
-/** How much memory may be taken for a payload, as a multiple of what has arrived of it. */
+/** How much memory may be taken for a payload, as a multiple of what has arrived. */
 const MAX_GROWTH = 16;
-/** What may be taken for a payload in any case, in bytes. */
+/** What may be taken for a payload before any of it has arrived, in bytes: at first ... */
 const FIRST_ALLOCATION = 1024;
+/** ... and at most, once the peer has sent a good part of that in earlier frames. */
+const MAX_FIRST_ALLOCATION = 1_048_576;
+/** The least that is left of a payload for its memory to be lent, in bytes. */
+const MIN_LOAN = 4096;
 
 /** What a batch takes beside its bytes, so that many small ones are not free. */
 const BATCH_OVERHEAD = 256;
@@ -39,8 +43,11 @@ export class FrameDecoder {
   readonly #header = new Uint8Array(HEADER_SIZE);
   #headerFilled = 0;
   #length = 0;
+  /** Memory for the payload, and for what follows it up to the next header's end. */
   #payload = EMPTY;
   #payloadFilled = 0;
+  /** Bytes of earlier chunks. */
+  #received = 0;
   /** Bytes that have been decoded since the last batch. */
   #uncounted = 0;
 
@@ -68,7 +75,8 @@ export class FrameDecoder {
   decode(chunk: Uint8Array, batch: FrameBatch): void {
     const share = this.#pool.mayShare(chunk);
     let at = 0;
-    if (this.#headerFilled > 0) at = this.#resume(chunk, 0, batch);
+    if (this.#isLoan(chunk)) at = this.#takeLoan(chunk, batch);
+    else if (this.#headerFilled > 0) at = this.#resume(chunk, 0, batch);
     // Whole frames: no state, no copy.
     const end = chunk.byteLength;
     while (at + HEADER_SIZE <= end) {
@@ -83,6 +91,7 @@ export class FrameDecoder {
       at = next;
     }
     if (at < end) this.#resume(chunk, at, batch);
+    this.#received += end;
     this.#uncounted += end;
     if (batch.payloads.length === 0) return;
     batch.queueSize = this.#uncounted + BATCH_OVERHEAD;
@@ -106,6 +115,32 @@ export class FrameDecoder {
     );
   }
 
+  /**
+   * Memory that a transport may read the next bytes into, so that they need not
+   * be copied: where the rest of a large payload belongs. The chunk to be
+   * decoded next is then a view of it.
+   */
+  lend(): Uint8Array | undefined {
+    if (this.#length - this.#payloadFilled < MIN_LOAN) return undefined;
+    this.#grow(this.#payloadFilled + 1);
+    return this.#payload.subarray(this.#payloadFilled);
+  }
+
+  #isLoan(chunk: Uint8Array): boolean {
+    return chunk.buffer === this.#payload.buffer && chunk.byteLength > 0;
+  }
+
+  /** Goes on after a read into lent memory; returns what of `chunk` is done with. */
+  #takeLoan(chunk: Uint8Array, batch: FrameBatch): number {
+    const rest = this.#length - this.#payloadFilled;
+    if (chunk.byteLength <= rest) {
+      this.#payloadFilled += chunk.byteLength;
+      return chunk.byteLength;
+    }
+    this.#finish(batch);
+    return rest + TRAILER_SIZE;
+  }
+
   /** Goes on with, or begins, a frame that is not whole; returns where it stopped. */
   #resume(chunk: Uint8Array, at: number, batch: FrameBatch): number {
     if (this.#headerFilled < HEADER_SIZE) {
@@ -124,24 +159,39 @@ export class FrameDecoder {
     if (this.#payloadFilled < this.#length || at === chunk.byteLength) {
       return at;
     }
-    this.#add(batch, this.#payload, this.#header[4]!);
-    this.#headerFilled = 0;
-    this.#payload = EMPTY;
-    this.#payloadFilled = 0;
+    this.#finish(batch);
     return at + TRAILER_SIZE;
   }
 
-  /** Takes memory for what has arrived, never for what is merely claimed. */
+  /** The frame being put together is whole. */
+  #finish(batch: FrameBatch): void {
+    const payload = this.#payload.subarray(0, this.#length);
+    this.#add(batch, payload, this.#header[4]!);
+    this.#headerFilled = 0;
+    this.#length = 0;
+    this.#payload = EMPTY;
+    this.#payloadFilled = 0;
+  }
+
   #append(part: Uint8Array): void {
-    const needed = this.#payloadFilled + part.byteLength;
-    if (needed > this.#payload.byteLength) {
-      const size = Math.max(FIRST_ALLOCATION, needed * MAX_GROWTH);
-      const grown = new Uint8Array(Math.min(size, this.#length));
-      grown.set(this.#payload.subarray(0, this.#payloadFilled));
-      this.#payload = grown;
-    }
+    const filled = this.#payloadFilled + part.byteLength;
+    this.#grow(filled);
     this.#payload.set(part, this.#payloadFilled);
-    this.#payloadFilled = needed;
+    this.#payloadFilled = filled;
+  }
+
+  /** Takes memory for what has arrived, never for what is merely claimed. */
+  #grow(needed: number): void {
+    if (needed <= this.#payload.byteLength) return;
+    const size = Math.max(
+      FIRST_ALLOCATION,
+      needed * MAX_GROWTH,
+      Math.min(this.#received * MAX_GROWTH, MAX_FIRST_ALLOCATION),
+    );
+    const whole = this.#length + TRAILER_SIZE + HEADER_SIZE;
+    const grown = new Uint8Array(Math.min(size, whole));
+    grown.set(this.#payload.subarray(0, this.#payloadFilled));
+    this.#payload = grown;
   }
 
   #add(batch: FrameBatch, payload: Uint8Array, flag: number): void {

@@ -7,12 +7,12 @@ import {
 import { describe, toStreamError } from "../streams/_stream_error.ts";
 import { ByteStream } from "../streams/byte_stream.ts";
 import type { ByteStreamPair } from "../streams/byte_stream_pair.ts";
-import { type FrameBatch, FrameDecoder } from "./_frame_decoder.ts";
+import { FrameDecoder } from "./_frame_decoder.ts";
 import { handled, rejected } from "./_handled.ts";
 import { Inbox } from "./_inbox.ts";
 import { Liveness } from "./_liveness.ts";
 import { Outbox } from "./_outbox.ts";
-import { assemble, type Stages } from "./_pipeline.ts";
+import { assemble, type Pipeline, type Stages } from "./_pipeline.ts";
 import type { StageOpener } from "./_staged_options.ts";
 import { inflate } from "./_zlib.ts";
 import { BatchingStream } from "./batching_stream.ts";
@@ -50,7 +50,7 @@ export class Link {
   readonly #opening = new AbortController();
   readonly #resolveFinished: (failure: StreamError | undefined) => void;
   readonly #outboundEnd = Promise.withResolvers<void>();
-  #reader: ReadableStreamDefaultReader<FrameBatch> | undefined;
+  #pipeline: Pipeline | undefined;
   #writing = false;
   #inboundOver = false;
   #outboundOver = false;
@@ -150,10 +150,10 @@ export class Link {
   }
 
   /** Ends receiving: what arrives from now on is not wanted. */
-  async cancelInbound(reason?: unknown): Promise<void> {
+  cancelInbound(reason: unknown): void {
+    this.#end("inbound");
     this.inbox.drop();
-    this.inbox.end();
-    await this.#reader?.cancel(reason);
+    this.#pipeline?.cancelInbound(reason);
   }
 
   /** Sends what was accepted within the deadline, then ends everything. */
@@ -171,7 +171,7 @@ export class Link {
     this.outbox.fail(reason);
     this.#outboundEnd.reject(reason);
     for (const tell of this.#onFailure) tell(reason);
-    this.#reader?.cancel(reason).catch(() => {});
+    this.#pipeline?.cancelInbound(reason);
     if (this.#stream instanceof ByteStream) this.#stream.abort(reason);
     this.#resolveFinished(
       reason instanceof StreamError ? reason : new StreamClosedError(
@@ -196,13 +196,14 @@ export class Link {
       ...this.#config.batching,
       weigh: () => this.outbox.framesUnderWay,
     });
-    const { inbound, outbound } = assemble(
+    this.#pipeline = assemble(
       this.#stream,
       this.outbox.readable,
       { batching, ...stages },
       this.#decoder,
       {
         onReceived: (size) => this.bytesReceived += size,
+        onFrames: (batch) => this.inbox.push(batch),
         onWrite: () => this.#writing = true,
         onSent: (size) => {
           this.#writing = false;
@@ -212,28 +213,18 @@ export class Link {
         onMark: () => this.outbox.passBarrier(),
       },
     );
-    this.#reader = inbound.getReader();
-    this.#receiveAll(this.#reader).then(
+    this.#pipeline.inbound.then(
       () => this.#end("inbound"),
-      (error) => this.fail(toStreamError(error, "receive message")),
+      (error) => {
+        if (this.#inboundOver) return; // We have ended it ourselves.
+        this.fail(toStreamError(error, "receive message"));
+      },
     );
-    outbound.then(
+    this.#pipeline.outbound.then(
       () => this.#end("outbound"),
       (error) => this.fail(toStreamError(error, "send message")),
     );
     this.#liveness.start();
-  }
-
-  /** The one loop that reads. It stops while the local reader is behind. */
-  async #receiveAll(
-    reader: ReadableStreamDefaultReader<FrameBatch>,
-  ): Promise<void> {
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return;
-      const room = this.inbox.push(value);
-      if (room) await room;
-    }
   }
 
   #end(direction: "inbound" | "outbound"): void {
@@ -282,7 +273,7 @@ export class Link {
     if (this.#failure) return;
     this.#inboundOver = true;
     if (this.#stream instanceof ByteStream) await this.#stream.close();
-    await this.#reader?.cancel().catch(() => {});
+    this.#pipeline?.cancelInbound(undefined);
     this.#resolveFinished(undefined);
   }
 

@@ -1,6 +1,11 @@
+import { accessOf, ByteStream } from "../streams/byte_stream.ts";
 import type { ByteStreamPair } from "../streams/byte_stream_pair.ts";
-import { deframing } from "./_deframing.ts";
-import type { FrameBatch, FrameDecoder } from "./_frame_decoder.ts";
+import { assertChunk } from "./_assert_message.ts";
+import {
+  emptyBatch,
+  type FrameBatch,
+  type FrameDecoder,
+} from "./_frame_decoder.ts";
 
 /** The stages that a channel may have between its frames and the transport. */
 export interface Stages {
@@ -9,33 +14,38 @@ export interface Stages {
   readonly decryption?: TransformStream<Uint8Array, Uint8Array>;
 }
 
-/** What the ends of a pipeline are told. */
+/** What the two ends of a pipeline are told. */
 export interface PipelineHooks {
   /** A chunk has been read, after decryption. */
   onReceived(size: number): void;
+  /** Frames have arrived; nothing more is read until what it returns has settled. */
+  onFrames(batch: FrameBatch): Promise<void> | undefined;
   /** A chunk is being handed to the transport. */
   onWrite(): void;
   /** A chunk was handed to the transport. */
   onSent(size: number): void;
-  /** A zero-length chunk, which marks a place, has come this far. */
+  /** A chunk of no length, which marks a place, has come this far. */
   onMark(): void;
 }
 
-/** The two ends of a channel's pipeline. */
+/** A channel's pipeline at work. */
 export interface Pipeline {
-  /** Frames, in the batches that they arrived in. */
-  readonly inbound: ReadableStream<FrameBatch>;
+  /** Settles when the peer has ended and its last frame was whole. */
+  readonly inbound: Promise<void>;
   /** Settles when the last chunk is out and our direction has ended. */
   readonly outbound: Promise<void>;
+  /** Makes `inbound` fail with `reason`, and stops reading. */
+  cancelInbound(reason: unknown): void;
 }
 
 /**
  * The shape of every channel. What flows are chunks that hold many frames, so
- * that a stage costs one hop for each chunk and not one for each message.
+ * that a stage costs one hop for each chunk and not one for each message. The
+ * two ends are plain synchronous code.
  *
  * ```text
- * inbound   stream.readable ─▶ [decryption] ─▶ deframing
- * outbound  chunks ─▶ [batching] ─▶ [encryption] ─▶ stream.writable
+ * inbound   stream.readable ─▶ [decryption] ─▶ deframing, inbox
+ * outbound  outbox, framing ─▶ [batching] ─▶ [encryption] ─▶ stream.writable
  * ```
  */
 export function assemble(
@@ -45,12 +55,16 @@ export function assemble(
   decoder: FrameDecoder,
   hooks: PipelineHooks,
 ): Pipeline {
-  const transport = wire(stream.writable, hooks);
-  const inbound = through(stream.readable, decryption)
-    .pipeThrough(deframing(decoder, hooks.onReceived));
-  const outbound = through(through(chunks, batching), encryption)
-    .pipeTo(transport);
-  return { inbound, outbound };
+  const transport = wire(stream, hooks);
+  const { frames, cancel } = deframing(decoder, hooks);
+  if (stream instanceof ByteStream && !decryption) {
+    accessOf(stream).lendMemory(() => decoder.lend());
+  }
+  return {
+    inbound: through(stream.readable, decryption).pipeTo(frames),
+    outbound: through(through(chunks, batching), encryption).pipeTo(transport),
+    cancelInbound: cancel,
+  };
 }
 
 function through(
@@ -60,27 +74,70 @@ function through(
   return stage ? readable.pipeThrough(stage) : readable;
 }
 
-/** The last stage: hands chunks to the transport, one write each, and counts them. */
+/** The inbound end: takes chunks apart and hands on the frames. */
+function deframing(
+  decoder: FrameDecoder,
+  { onReceived, onFrames }: PipelineHooks,
+): { frames: WritableStream<Uint8Array>; cancel(reason: unknown): void } {
+  let controller!: WritableStreamDefaultController;
+  const frames = new WritableStream<Uint8Array>({
+    start(streamController) {
+      controller = streamController;
+    },
+    write(chunk) {
+      assertChunk(chunk);
+      onReceived(chunk.byteLength);
+      const batch = emptyBatch();
+      try {
+        decoder.decode(chunk, batch);
+      } catch (error) {
+        onFrames(batch); // What was whole before a fault is still received.
+        throw error;
+      }
+      return onFrames(batch);
+    },
+    close: () => decoder.end(),
+  });
+  return { frames, cancel: (reason) => controller.error(reason) };
+}
+
+/** The outbound end: hands chunks to the transport, one write each, and counts them. */
 function wire(
-  writable: WritableStream<Uint8Array>,
+  stream: ByteStreamPair,
   { onWrite, onSent, onMark }: PipelineHooks,
 ): WritableStream<Uint8Array> {
-  const writer = writable.getWriter();
-  writer.closed.catch(() => {}); // The write that failed tells.
+  const { write, close, abort } = writerOf(stream);
   return new WritableStream({
-    start({ signal }) {
-      // At once: `abort` below comes only after a write that may be stuck.
-      signal.addEventListener("abort", () => {
-        writer.abort(signal.reason).catch(() => {}); // `abort` tells.
-      });
-    },
     async write(chunk) {
       if (chunk.byteLength === 0) return onMark();
       onWrite();
-      await writer.write(chunk);
+      await write(chunk);
       onSent(chunk.byteLength);
     },
+    close,
+    abort,
+  });
+}
+
+/** The operations on the outbound side, which is locked from then on. */
+function writerOf(stream: ByteStreamPair): {
+  write(chunk: Uint8Array): Promise<void>;
+  close(): Promise<void>;
+  abort(reason: unknown): Promise<void> | void;
+} {
+  if (stream instanceof ByteStream) {
+    // Past its own web stream: that hop is a tenth of a round trip.
+    return {
+      write: accessOf(stream).takeWriter(),
+      close: () => stream.closeWrite(),
+      abort: (reason) => stream.abort(reason),
+    };
+  }
+  const writer = stream.writable.getWriter();
+  writer.closed.catch(() => {}); // The write that failed tells.
+  return {
+    write: (chunk) => writer.write(chunk),
     close: () => writer.close(),
     abort: (reason) => writer.abort(reason),
-  });
+  };
 }

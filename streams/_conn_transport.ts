@@ -28,9 +28,10 @@ export class ConnTransport implements ByteTransport {
     this.#conn = conn;
   }
 
-  async read(): Promise<Uint8Array | null> {
-    const count = await this.#conn.read(this.#buffer.space());
-    return count === null ? null : this.#buffer.take(count);
+  async read(into?: Uint8Array): Promise<Uint8Array | null> {
+    const count = await this.#conn.read(into ?? this.#buffer.space());
+    if (count === null) return null;
+    return into ? into.subarray(0, count) : this.#buffer.take(count);
   }
 
   async write(data: Uint8Array): Promise<void> {

@@ -35,6 +35,20 @@ export interface SignalOptions {
   signal?: AbortSignal;
 }
 
+/** What a channel does with a stream beyond its public members. */
+interface ByteStreamAccess {
+  /** Locks `writable`, and writes past it: one hop less for each chunk. */
+  takeWriter(): (data: Uint8Array) => Promise<void>;
+  /**
+   * Has the transport ask `lend` for memory to read the next bytes into. A
+   * transport that cannot do so reads into memory of its own.
+   */
+  lendMemory(lend: () => Uint8Array | undefined): void;
+}
+
+/** Access for the channels of this package. */
+export let accessOf: (stream: ByteStream) => ByteStreamAccess;
+
 /**
  * A duplex byte stream: what every transport of Sluice is.
  *
@@ -51,6 +65,19 @@ export interface SignalOptions {
  * pipes; a direction whose web stream is locked by a pipe refuses the calls.
  */
 export abstract class ByteStream implements ByteStreamPair, AsyncDisposable {
+  static {
+    accessOf = (stream) => ({
+      takeWriter() {
+        stream.#writerTaken = true;
+        stream.#writable?.getWriter();
+        return (data) => stream.#write(data);
+      },
+      lendMemory(lend) {
+        stream.#lend = lend;
+      },
+    });
+  }
+
   /** What the stream says about itself. */
   readonly info: StreamInfo;
   /**
@@ -74,6 +101,8 @@ export abstract class ByteStream implements ByteStreamPair, AsyncDisposable {
   #lastRead: Promise<unknown> = Promise.resolve();
   #lastWrite: Promise<unknown> = Promise.resolve();
   #writesUnderWay = 0;
+  #writerTaken = false;
+  #lend?: () => Uint8Array | undefined;
 
   #inboundOver = false;
   #outboundOver = false;
@@ -126,7 +155,8 @@ export abstract class ByteStream implements ByteStreamPair, AsyncDisposable {
    * it is {@linkcode abort}.
    */
   get writable(): WritableStream<Uint8Array> {
-    return this.#writable ??= new WritableStream<Uint8Array>({
+    if (this.#writable) return this.#writable;
+    this.#writable = new WritableStream<Uint8Array>({
       start: (controller) => {
         this.#writableController = controller;
         if (this.#death) controller.error(this.#death.reason);
@@ -135,6 +165,8 @@ export abstract class ByteStream implements ByteStreamPair, AsyncDisposable {
       close: () => this.closeWrite(),
       abort: (reason) => this.abort(reason),
     });
+    if (this.#writerTaken) this.#writable.getWriter();
+    return this.#writable;
   }
 
   /**
@@ -180,7 +212,7 @@ export abstract class ByteStream implements ByteStreamPair, AsyncDisposable {
    * @throws {StreamClosedError} after `closeWrite()` or `close()`.
    */
   async write(data: Uint8Array, options: SignalOptions = {}): Promise<void> {
-    if (this.#writable?.locked) {
+    if (this.#writerTaken || this.#writable?.locked) {
       throw new TypeError("Cannot write as writable is locked by a writer");
     }
     const { signal } = options;
@@ -277,7 +309,7 @@ export abstract class ByteStream implements ByteStreamPair, AsyncDisposable {
 
   async #fetch(): Promise<boolean> {
     try {
-      const chunk = await this.#transport.read();
+      const chunk = await this.#transport.read(this.#lend?.());
       if (chunk === null) this.#endInbound();
       else if (!this.#inboundOver) this.#unread.push(chunk); // Not cancelled meanwhile.
       return chunk !== null;

@@ -14,8 +14,11 @@ export interface ByteTransport {
   /**
    * The next bytes, or `null` at a clean end. The memory belongs to the caller
    * from then on: the transport neither reads nor changes it again.
+   *
+   * @param into Memory that the bytes are wanted in. A transport that can reads
+   * into it and returns the beginning of it; any other may ignore it.
    */
-  read(): Promise<Uint8Array | null>;
+  read(into?: Uint8Array): Promise<Uint8Array | null>;
   /** Takes all of `data`. The caller may reuse its memory once this settles. */
   write(data: Uint8Array): Promise<void>;
   /** Ends our direction, so that the peer reads an end; reading goes on. */
