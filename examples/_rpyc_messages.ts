@@ -96,10 +96,12 @@ export function decodeException(content: Value): PythonError {
   return new PythonError(
     tupleOf(type, 2).join("."),
     tupleOf(args),
-    new Map(tupleOf(attributes).map((pair) => {
-      const [name, value] = tupleOf(pair, 2);
-      return [String(name), value];
-    })),
+    new Map(
+      tupleOf(attributes).map((pair) => {
+        const [name, value] = tupleOf(pair, 2);
+        return [String(name), value];
+      }),
+    ),
     String(traceback),
   );
 }
