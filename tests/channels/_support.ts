@@ -1,5 +1,5 @@
-import type { ByteStreamPair } from "@sluice/sluice";
-import { SocketStream } from "@sluice/sluice";
+import type { ByteStreamPair, ChannelOptions } from "@sluice/sluice";
+import { Channel, PipeStream, SocketStream } from "@sluice/sluice";
 import { concat } from "@std/bytes/concat";
 
 /** The bytes of a transport of memory, that fails, stalls and counts as told. */
@@ -24,6 +24,43 @@ export async function tcpEnds(): Promise<Ends<SocketStream>> {
   const accepted = listener.accept();
   const near = await SocketStream.connect("127.0.0.1", listener.addr.port);
   return { near, far: new SocketStream(await accepted) };
+}
+
+/** Two ends of a pipe in memory. */
+export function memoryEnds(): Ends<PipeStream> {
+  const [near, far] = PipeStream.createPair();
+  return { near, far };
+}
+
+/** Every way in which these tests join two ends in this process. */
+export const JOINTS: Record<string, () => Ends | Promise<Ends>> = {
+  "memory": memoryEnds,
+  "TCP": tcpEnds,
+  "a bare pair": bareEnds,
+};
+
+/** Two channels, one at each end. */
+export interface Channels extends AsyncDisposable {
+  near: Channel;
+  far: Channel;
+}
+
+/** Two channels that are connected; they are closed together. */
+export async function channelsOver(
+  ends: Ends | Promise<Ends>,
+  options: ChannelOptions = {},
+  farOptions: ChannelOptions = options,
+): Promise<Channels> {
+  const { near: one, far: other } = await ends;
+  const near = new Channel(one, options);
+  const far = new Channel(other, farOptions);
+  return {
+    near,
+    far,
+    async [Symbol.asyncDispose]() {
+      await Promise.all([near.close(), far.close()]);
+    },
+  };
 }
 
 /** A pair that has nothing to read but `chunks`, and takes everything. */

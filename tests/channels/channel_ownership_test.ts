@@ -1,0 +1,166 @@
+import { assert, assertEquals, assertLess } from "@std/assert";
+import { Channel } from "@sluice/sluice";
+import {
+  channelsOver,
+  frameOf,
+  JOINTS,
+  noise,
+  pairOf,
+  runDeno,
+  settle,
+} from "./_support.ts";
+
+/** Options of channels that pass a message on in different ways. */
+const KINDS = {
+  plain: {},
+  batching: { batching: { size: 3, timeout: 5 } },
+  compressing: { compression: { threshold: 0 } },
+};
+
+for (const [joint, ends] of Object.entries(JOINTS)) {
+  for (const [kind, options] of Object.entries(KINDS)) {
+    Deno.test(`Channel, ${kind}, lets a message be reused once send() has resolved, over ${joint}`, async () => {
+      await using channels = await channelsOver(ends(), options);
+      const { near, far } = channels;
+      const sizes = [1, 100, 5000, 63_994, 64_001, 131_066, 131_067, 1 << 20];
+      const received: Promise<Uint8Array | null>[] = [];
+      const sent = (async () => {
+        for (const size of sizes) {
+          const message = noise(size);
+          await near.send(message);
+          message.fill(0xee); // Nobody may see this.
+        }
+        await near.flush();
+      })();
+      await settle(); // The reader is late, so that much is under way.
+      for (const _ of sizes) received.push(far.recv());
+      assertEquals(
+        await Promise.all(received),
+        sizes.map((size) => noise(size)),
+      );
+      await sent;
+    });
+  }
+
+  Deno.test(`Channel gives every message memory that nothing writes again, over ${joint}`, async () => {
+    await using channels = await channelsOver(ends());
+    const { near, far } = channels;
+    const sizes = Array.from({ length: 600 }, (_, n) => n * 37 % 9000);
+    sizes[300] = 300_000;
+    const sent = (async () => {
+      for (const size of sizes) await near.send(noise(size));
+      await near.flush();
+    })();
+    const kept: Uint8Array[] = [];
+    for (const _ of sizes) kept.push((await far.recv())!);
+    await sent;
+    assertEquals(kept, sizes.map((size) => noise(size)));
+    // Nor does a write to one show in another, or in what is yet to come.
+    for (const message of kept.filter((_, n) => n % 2)) message.fill(0xee);
+    await near.send(noise(50));
+    assertEquals(await far.recv(), noise(50));
+    for (let n = 0; n < kept.length; n += 2) {
+      assertEquals(kept[n], noise(sizes[n]!));
+    }
+  });
+}
+
+Deno.test("Channel does not give out memory that it sends from", async () => {
+  await using channels = await channelsOver(JOINTS["a bare pair"]!());
+  const { near, far } = channels;
+  const message = noise(100);
+  await near.send(message);
+  const received = (await far.recv())!;
+  assert(received.buffer !== message.buffer);
+});
+
+const KEEP = `
+  import { Channel, SocketStream } from "@root/mod.ts";
+  const COUNT = 100_000;
+  const message = new Uint8Array(64).fill(7);
+  async function held() {
+    for (let i = 0; i < 3; i++) { gc(); await new Promise((r) => setTimeout(r, 10)); }
+    const { heapUsed, external } = Deno.memoryUsage();
+    return heapUsed + external;
+  }
+  async function measure(channel) {
+    const kept = new Array(COUNT).fill(undefined);
+    kept[0] = await channel.recv();
+    const before = await held();
+    for (let n = 1; n < COUNT; n++) kept[n] = await channel.recv();
+    console.log("kept", (await held()) - before);
+    if (kept.some((m) => m.length !== 64 || m[63] !== 7)) throw new Error("not equal");
+  }
+`;
+
+Deno.test("Channel keeps 100,000 messages of 64 bytes, received one at a time over TCP, in less than 32 MiB", async () => {
+  const { code, output } = await runDeno(
+    `${KEEP}
+    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const accepted = listener.accept();
+    const near = new Channel(await SocketStream.connect("127.0.0.1", listener.addr.port));
+    const far = new Channel(new SocketStream(await accepted));
+    listener.close();
+    // Each goes out alone and is asked for alone: the sparsest of chunks.
+    (async () => {
+      for (let n = 0; n < COUNT; n++) {
+        await near.send(message);
+        await near.flush();
+        if (n % 100 === 0) await near.recv();
+      }
+    })();
+    const recv = far.recv.bind(far);
+    let n = 0;
+    far.recv = async () => {
+      if (n++ % 100 === 0) await far.send(message);
+      return recv();
+    };
+    await measure(far);
+    await Promise.all([near.close(), far.close()]);
+    `,
+    { flags: ["--v8-flags=--expose-gc"] },
+  );
+  assertEquals(code, 0, output);
+  assertLess(Number(output.match(/kept (-?\d+)/)![1]), 32 << 20);
+});
+
+Deno.test("Channel keeps 100,000 messages of 64 bytes, each from a chunk in 64 KiB of memory, in less than 32 MiB", async () => {
+  const { code, output } = await runDeno(
+    `${KEEP}
+    const frame = new Uint8Array([0, 0, 0, 64, 0, ...message, 10]);
+    const readable = new ReadableStream({
+      pull(controller) {
+        const chunk = new Uint8Array(65536).subarray(0, frame.length);
+        chunk.set(frame);
+        controller.enqueue(chunk);
+      },
+    }, { highWaterMark: 0 });
+    const channel = new Channel({ readable, writable: new WritableStream() });
+    await measure(channel);
+    await channel.close();
+    `,
+    { flags: ["--v8-flags=--expose-gc"] },
+  );
+  assertEquals(code, 0, output);
+  assertLess(Number(output.match(/kept (-?\d+)/)![1]), 32 << 20);
+});
+
+Deno.test("Channel lets one kept message keep no more than 64 KiB alive", async () => {
+  // One huge chunk, and chunks that fill their memory little or much.
+  const chunks = [100, 300, 900].map((count) => {
+    const frames = new Uint8Array(count * 70 + 1 << 1);
+    const wire = frames.subarray(0, count * 70);
+    for (let at = 0; at < wire.length; at += 70) {
+      wire.set(frameOf(noise(64)), at);
+    }
+    return wire;
+  });
+  const huge = new Uint8Array(70 * 20_000);
+  for (let at = 0; at < huge.length; at += 70) huge.set(frameOf(noise(64)), at);
+  const channel = new Channel(pairOf([...chunks, huge]));
+  for await (const message of channel) {
+    assertEquals(message.byteLength, 64);
+    assert(message.buffer.byteLength <= 65_536);
+  }
+  await channel.close();
+});
