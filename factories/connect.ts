@@ -9,6 +9,10 @@ import { assertSettings } from "./_make_channel.ts";
 import type { ChannelSettings } from "./channel_settings.ts";
 import { publishConnect, publishEnd, publishError } from "./_monitoring.ts";
 import { openChannel } from "./_open_channel.ts";
+import {
+  createPipeStream,
+  type CreatePipeStreamOptions,
+} from "./create_pipe_stream.ts";
 import { createSocketStream } from "./create_socket_stream.ts";
 import { createSslStream } from "./create_ssl_stream.ts";
 import { createUnixStream } from "./create_unix_stream.ts";
@@ -38,8 +42,16 @@ export interface UnixTarget extends ConnectUnixOptions {
   path: string;
 }
 
+/** A command to start, and how. Closing the channel ends it. */
+export interface CommandTarget extends CreatePipeStreamOptions {
+  /** The program and its arguments; no shell is involved. */
+  command: readonly string[];
+  /** Gives up with the signal's own reason, as long as we connect, and kills the command. */
+  signal?: AbortSignal;
+}
+
 /** What {@linkcode connect} connects to. */
-export type ConnectTarget = TcpTarget | UnixTarget;
+export type ConnectTarget = TcpTarget | UnixTarget | CommandTarget;
 
 /**
  * Connects to a server and gives a channel through which messages can flow: all
@@ -48,9 +60,10 @@ export type ConnectTarget = TcpTarget | UnixTarget;
  * However it fails (refused, a wrong key, aborted, too late), it leaves neither a
  * socket nor a process behind. With `key` we are the initiator.
  *
- * @param target A TCP port, with TLS or not, or a Unix socket; with the options
- * of `createSocketStream`, `createSslStream` or `createUnixStream`, such as
- * `timeout`, `attempts` and `signal`.
+ * @param target A TCP port, with TLS or not, a Unix socket, or a command to talk
+ * to over its standard input and output; with the options of `createSocketStream`,
+ * `createSslStream`, `createUnixStream` or `createPipeStream`, such as `timeout`,
+ * `attempts` and `signal`. The signal is for connecting: later it has no effect.
  * @param options Those of the channel. With `key` it is encrypted.
  * @throws {ConnectionLostError} if no connection could be made.
  * @throws {StreamTimeoutError} if `timeout`, or `handshakeTimeout`, passed.
@@ -97,14 +110,19 @@ export async function connect(
   }
 }
 
-function open(target: ConnectTarget): Promise<ByteStream> {
+async function open(target: ConnectTarget): Promise<ByteStream> {
   if ("path" in target) {
     const { path, ...options } = target;
-    return createUnixStream(path, options);
+    return await createUnixStream(path, options);
+  }
+  if ("command" in target) {
+    const { command, signal, ...options } = target;
+    signal?.throwIfAborted();
+    return await createPipeStream(command, options);
   }
   const { hostname = "127.0.0.1", port, tls, ...options } = target;
-  if (!tls) return createSocketStream(hostname, port, options);
-  return createSslStream(hostname, port, {
+  if (!tls) return await createSocketStream(hostname, port, options);
+  return await createSslStream(hostname, port, {
     ...options,
     ...(tls === true ? {} : tls),
   });
@@ -115,6 +133,7 @@ function infoOf(target: ConnectTarget): StreamInfo {
   if ("path" in target) {
     return { transport: "unix", remote: { path: target.path } };
   }
+  if ("command" in target) return { transport: "process" };
   const { hostname = "127.0.0.1", port, tls } = target;
   return { transport: tls ? "tls" : "tcp", remote: { hostname, port } };
 }

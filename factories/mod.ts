@@ -6,6 +6,7 @@
 
 export * from "./channel_settings.ts";
 export * from "./connect.ts";
+export * from "./create_pipe_stream.ts";
 export * from "./create_socket_stream.ts";
 export * from "./create_ssl_stream.ts";
 export * from "./create_unix_stream.ts";
