@@ -1,25 +1,46 @@
 import { deadline } from "jsr:@std/async@^1.5.0/deadline";
 import { Interruptible } from "./_interruptible.ts";
-import { ByteStream } from "./byte_stream.ts";
+import { StreamTransport } from "./_stream_transport.ts";
+import { ByteStream, type StreamInfo } from "./byte_stream.ts";
 import type { ByteStreamPair } from "./byte_stream_pair.ts";
 import type { ByteTransport } from "./byte_transport.ts";
 
 /** How long `close()` waits for a pair of somebody else to take the end, in ms. */
 const END_TIMEOUT = 1000;
 
-/** A pair that may be let go of as a whole, as ours and most of the platform's. */
-export type ClosablePair = ByteStreamPair & {
+/** A pair that may be let go of as a whole, as most of the platform's. */
+type ClosablePair = ByteStreamPair & {
   close?(): unknown;
-  abort?(reason: unknown): void;
+  abort?(reason: unknown): unknown;
 };
 
 /**
- * A transport over two web streams. Only a `ByteStream` promises to be done
- * with a chunk when its write has settled; any other pair gets a copy.
+ * The operations on any pair, both of whose sides are locked from then on.
+ *
+ * @throws {TypeError} if a side is locked already.
  */
-export class PairTransport implements ByteTransport {
+export function transportOver(pair: ByteStreamPair): ByteTransport {
+  if (pair.readable.locked || pair.writable.locked) {
+    throw new TypeError("Cannot take the stream as a side of it is locked");
+  }
+  return pair instanceof ByteStream
+    ? new StreamTransport(pair)
+    : new PairTransport(pair);
+}
+
+/** What a wrapper around `pair` says about itself: the same as the pair. */
+export function infoOf(
+  { info }: ByteStreamPair & { info?: StreamInfo },
+): StreamInfo {
+  return info ?? { transport: "pipe" };
+}
+
+/**
+ * A transport over two web streams of somebody else. Nobody knows when they are
+ * done with a chunk, so that each gets a copy.
+ */
+class PairTransport implements ByteTransport {
   readonly #pair: ClosablePair;
-  readonly #isOurs: boolean;
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
   readonly #reading = new Interruptible();
@@ -27,11 +48,7 @@ export class PairTransport implements ByteTransport {
   #ending: Promise<void> | undefined;
 
   constructor(pair: ClosablePair) {
-    if (pair.readable.locked || pair.writable.locked) {
-      throw new TypeError("Cannot take the stream as a side of it is locked");
-    }
     this.#pair = pair;
-    this.#isOurs = pair instanceof ByteStream;
     this.#reader = pair.readable.getReader();
     this.#writer = pair.writable.getWriter();
     // The read or write that failed tells.
@@ -41,31 +58,21 @@ export class PairTransport implements ByteTransport {
   }
 
   async read(): Promise<Uint8Array | null> {
-    const reading = this.#reader.read();
-    const { done, value } =
-      await (this.#isOurs ? reading : this.#reading.run(reading));
+    const { done, value } = await this.#reading.run(this.#reader.read());
     if (done) return null;
     if (value instanceof Uint8Array) return value;
-    throw new TypeError("chunks of the stream must be Uint8Arrays");
+    throw new TypeError("a chunk of the stream is no Uint8Array");
   }
 
   write(data: Uint8Array): Promise<void> {
-    return this.#isOurs
-      ? this.#writer.write(data)
-      : this.#writing.run(this.#writer.write(data.slice()));
+    return this.#writing.run(this.#writer.write(data.slice()));
   }
 
   closeWrite(): Promise<void> {
-    return this.#ending ??= this.#isOurs
-      ? this.#writer.close()
-      : this.#writing.run(this.#writer.close());
+    return this.#ending ??= this.#writing.run(this.#writer.close());
   }
 
   async close(): Promise<void> {
-    if (this.#isOurs) {
-      await this.#pair.close?.();
-      return;
-    }
     const closed = new Error("stream was closed");
     this.#reading.interrupt(closed);
     try {
@@ -76,12 +83,9 @@ export class PairTransport implements ByteTransport {
     }
   }
 
-  abort(reason: unknown): void {
+  async abort(reason: unknown): Promise<void> {
     this.#letGo(reason);
-    if (this.#pair.abort) this.#pair.abort(reason);
-    else if (this.#pair.close) {
-      Promise.resolve(this.#pair.close()).catch(() => {});
-    }
+    await (this.#pair.abort ? this.#pair.abort(reason) : this.#pair.close?.());
   }
 
   #letGo(reason: unknown): void {

@@ -396,9 +396,12 @@ export abstract class ByteStream implements ByteStreamPair, AsyncDisposable {
   }
 
   #let(go: () => Promise<void> | void, failure: StreamError | undefined): void {
-    // A dead transport may complain while it is let go of: nobody can use that.
-    this.#release = (async () => await go())().catch(() => {}).then(() =>
-      this.#resolveFinished(failure)
-    );
+    // What the platform complains about a dead transport is of no use; that
+    // bytes were lost on the way out is.
+    this.#release = (async () => await go())()
+      .catch((error) => {
+        if (error instanceof StreamError) failure ??= error;
+      })
+      .then(() => this.#resolveFinished(failure));
   }
 }

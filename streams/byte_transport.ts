@@ -25,9 +25,14 @@ export interface ByteTransport {
   closeWrite(): Promise<void>;
   /**
    * Lets go of everything, after what is under way where the transport needs
-   * it. A `read()` or `write()` that is pending settles, in any way.
+   * it. A `read()` or `write()` that is pending settles, in any way. A
+   * `StreamError` that it rejects with says that bytes were lost on the way out,
+   * and is what the stream's `finished` tells.
    */
   close(): Promise<void>;
-  /** Lets go of everything at once. A pending `read()` or `write()` settles, in any way. */
-  abort(reason: unknown): void;
+  /**
+   * Lets go of everything at once. A pending `read()` or `write()` settles, in
+   * any way. The stream's `finished` waits for what it returns.
+   */
+  abort(reason: unknown): Promise<void> | void;
 }

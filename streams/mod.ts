@@ -5,6 +5,7 @@
  * @module
  */
 
+export * from "./buffered_stream.ts";
 export {
   ByteStream,
   type SignalOptions,
@@ -14,5 +15,6 @@ export {
 export * from "./byte_stream_pair.ts";
 export * from "./byte_transport.ts";
 export * from "./constants.ts";
+export * from "./monitored_stream.ts";
 export * from "./pipe_stream.ts";
 export * from "./socket_stream.ts";

@@ -1,6 +1,6 @@
 import { ChildProcess, type SpawnOptions } from "./_child_process.ts";
 import { memoryTransports } from "./_memory_pipe.ts";
-import { PairTransport } from "./_pair_transport.ts";
+import { transportOver } from "./_pair_transport.ts";
 import { stdioTransport } from "./_stdio.ts";
 import { ByteStream, type StreamInfo } from "./byte_stream.ts";
 import type { ByteTransport } from "./byte_transport.ts";
@@ -177,6 +177,8 @@ function endOf(
 ): [ByteTransport, StreamInfo] {
   if ("transport" in output) return [input as ByteTransport, output];
   const readable = input as ReadableStream<Uint8Array>;
-  const transport = new PairTransport({ readable, writable: output });
-  return [transport, { transport: "pipe" }];
+  return [
+    transportOver({ readable, writable: output }),
+    { transport: "pipe" },
+  ];
 }
