@@ -1,3 +1,4 @@
+import { takeBuffer } from "./_chunk_pool.ts";
 import { CipherState } from "./_noise/cipher_state.ts";
 import { TAG_LENGTH } from "./_noise/aes_gcm.ts";
 import {
@@ -6,6 +7,9 @@ import {
   RECORD_HEADER_LENGTH,
   REKEY_INTERVAL,
 } from "./_record.ts";
+
+/** A longer chunk is worth a buffer of the pool, which a channel gives back. */
+const MIN_POOLED = 16_384;
 
 /**
  * Where the plaintext of a record is put together: one for all sealers, as the
@@ -65,15 +69,14 @@ export class RecordSealer {
   }
 }
 
-/** Joins sealed records, with their headers, to one chunk of the wire. */
+/** Joins sealed records, with their headers, to one chunk of the wire of `length` bytes. */
 export function joinRecords(
   sealed: readonly Uint8Array[],
+  length: number,
 ): Uint8Array<ArrayBuffer> {
-  let length = 0;
-  for (const { byteLength } of sealed) {
-    length += RECORD_HEADER_LENGTH + byteLength;
-  }
-  const chunk = new Uint8Array(length);
+  const chunk = length > MIN_POOLED
+    ? takeBuffer().subarray(0, length)
+    : new Uint8Array(length);
   let at = 0;
   for (const record of sealed) {
     writeHeader(chunk, at, record.byteLength);

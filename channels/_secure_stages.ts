@@ -1,4 +1,11 @@
-import { otherDirection, type TiedOptions } from "./_other_direction.ts";
+import { accessOf, ByteStream } from "../streams/byte_stream.ts";
+import type { ByteStreamPair } from "../streams/byte_stream_pair.ts";
+import { RecordParser } from "./_record_parser.ts";
+import {
+  otherDirection,
+  recordParser,
+  type TiedOptions,
+} from "./_tied_options.ts";
 import type { SecureSession } from "./_secure_handshake.ts";
 import { RecordDecryptionStream } from "./record_decryption_stream.ts";
 import { RecordEncryptionStream } from "./record_encryption_stream.ts";
@@ -11,15 +18,21 @@ export interface SecureStages {
   readonly decryption: RecordDecryptionStream;
 }
 
-/** Makes the stages of both directions and wipes the keys. */
+/** Makes the stages of both directions over `stream`, and wipes the keys. */
 export function openRecords(
+  stream: ByteStreamPair,
   { role, sendingKey, receivingKey, rest }: SecureSession,
   { rekeyInterval }: { rekeyInterval?: number } = {},
 ): SecureStages {
   const peer = role === "initiator" ? "responder" : "initiator";
+  const parser = new RecordParser();
+  if (stream instanceof ByteStream) {
+    accessOf(stream).lendMemory(() => parser.lend());
+  }
   const tie: TiedOptions = {
     rekeyInterval,
     [otherDirection]: new AbortController(),
+    [recordParser]: parser,
   };
   const encryption = new RecordEncryptionStream(sendingKey, {
     ...tie,

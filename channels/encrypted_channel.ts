@@ -68,7 +68,8 @@ export class EncryptedChannel extends Channel {
         signal.addEventListener("abort", giveUp);
         try {
           const { rekeyInterval }: SecureTestOptions = options;
-          return openRecords(await handshake.finished, { rekeyInterval });
+          const session = await handshake.finished;
+          return openRecords(pair, session, { rekeyInterval });
         } finally {
           signal.removeEventListener("abort", giveUp);
         }

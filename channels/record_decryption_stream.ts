@@ -1,6 +1,10 @@
 import { ConnectionLostError } from "../errors.ts";
 import { notAuthentic } from "./_encryption_error.ts";
-import { otherDirection, type TiedOptions } from "./_other_direction.ts";
+import {
+  otherDirection,
+  recordParser,
+  type TiedOptions,
+} from "./_tied_options.ts";
 import { OrderedResults } from "./_ordered_results.ts";
 import { PlaintextQueue } from "./_plaintext_queue.ts";
 import { assertTrafficKey, MAX_RECORDS_IN_WORK } from "./_record.ts";
@@ -33,7 +37,7 @@ export class RecordDecryptionStream
   /** Takes the records. */
   readonly writable: WritableStream<Uint8Array>;
 
-  readonly #parser = new RecordParser();
+  readonly #parser: RecordParser;
   readonly #opened: OrderedResults<Uint8Array>;
   readonly #plaintext: PlaintextQueue;
   readonly #otherDirection: AbortController | undefined;
@@ -54,7 +58,9 @@ export class RecordDecryptionStream
   constructor(key: Uint8Array, options: RecordStreamOptions = {}) {
     assertTrafficKey(key);
     const { sender = "initiator", rekeyInterval } = options;
-    this.#otherDirection = (options as TiedOptions)[otherDirection];
+    const tied: TiedOptions = options;
+    this.#otherDirection = tied[otherDirection];
+    this.#parser = tied[recordParser] ?? new RecordParser();
     this.#opened = new OrderedResults(
       (plaintexts) => this.#release(plaintexts),
       // Whatever an engine says, a record that does not open is not authentic.

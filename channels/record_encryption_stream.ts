@@ -1,3 +1,4 @@
+import { CHUNK_CAPACITY } from "./_chunk_pool.ts";
 import { OrderedResults } from "./_ordered_results.ts";
 import {
   assertTrafficKey,
@@ -5,15 +6,13 @@ import {
   CLOSE_REASON_END,
   MAX_BODY_LENGTH,
   MAX_RECORDS_IN_WORK,
+  RECORD_HEADER_LENGTH,
   RecordType,
   STAGE_HIGH_WATER_MARK,
 } from "./_record.ts";
 import { joinRecords, RecordSealer } from "./_record_sealer.ts";
-import { otherDirection, type TiedOptions } from "./_other_direction.ts";
+import { otherDirection, type TiedOptions } from "./_tied_options.ts";
 import type { RecordStreamOptions } from "./record_stream_options.ts";
-
-/** Records are joined to chunks of up to this many bytes. */
-const MAX_CHUNK = 65_537;
 
 /**
  * A transform stage that encrypts one direction of a secure stream: bytes in,
@@ -60,7 +59,7 @@ export class RecordEncryptionStream
   constructor(key: Uint8Array, options: RecordStreamOptions = {}) {
     assertTrafficKey(key);
     const { sender = "initiator", rekeyInterval } = options;
-    const signal = (options as TiedOptions)[otherDirection]?.signal;
+    const { [otherDirection]: inbound }: TiedOptions = options;
     let sealer: RecordSealer;
     let sealed: OrderedResults<Uint8Array>;
 
@@ -92,9 +91,9 @@ export class RecordEncryptionStream
             },
             (error) => controller.error(error),
           );
-          signal?.addEventListener("abort", () => {
+          inbound?.signal.addEventListener("abort", () => {
             sealed.stop();
-            controller.error(signal.reason);
+            controller.error(inbound.signal.reason);
           });
           sealer = await RecordSealer.create(key, rekeyInterval);
           if (sender === "initiator") {
@@ -129,25 +128,23 @@ export class RecordEncryptionStream
 }
 
 /** Joins records to as few chunks as their sizes allow. Zero-length chunks stay. */
-function toChunks(records: readonly Uint8Array[]): Uint8Array[] {
-  const chunks: Uint8Array[] = [];
+function* toChunks(records: readonly Uint8Array[]): Generator<Uint8Array> {
   let group: Uint8Array[] = [];
-  let size = 0;
-  const endGroup = () => {
-    if (group.length > 0) chunks.push(joinRecords(group));
-    group = [];
-    size = 0;
-  };
+  let length = 0;
   for (const record of records) {
-    if (size + record.byteLength > MAX_CHUNK) endGroup();
-    if (record.byteLength === 0) {
-      endGroup();
-      chunks.push(record);
+    const size = RECORD_HEADER_LENGTH + record.byteLength;
+    const isMark = record.byteLength === 0;
+    if (group.length > 0 && (isMark || length + size > CHUNK_CAPACITY)) {
+      yield joinRecords(group, length);
+      group = [];
+      length = 0;
+    }
+    if (isMark) {
+      yield record;
       continue;
     }
     group.push(record);
-    size += record.byteLength;
+    length += size;
   }
-  endGroup();
-  return chunks;
+  if (group.length > 0) yield joinRecords(group, length);
 }

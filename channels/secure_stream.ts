@@ -98,7 +98,7 @@ export class SecureStream extends ByteStream {
     const { rekeyInterval }: SecureTestOptions = options;
     const transport = new SecureTransport(
       stream,
-      openRecords(session, { rekeyInterval }),
+      openRecords(stream, session, { rekeyInterval }),
     );
     return new SecureStream(transport, describe(stream));
   }

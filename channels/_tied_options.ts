@@ -1,3 +1,4 @@
+import type { RecordParser } from "./_record_parser.ts";
 import type { RecordStreamOptions } from "./record_stream_options.ts";
 
 /**
@@ -7,7 +8,11 @@ import type { RecordStreamOptions } from "./record_stream_options.ts";
  */
 export const otherDirection = Symbol("otherDirection");
 
-/** {@linkcode RecordStreamOptions} of a stage that has a counterpart. */
+/** The key of the option by which a decrypting stage is given its parser. */
+export const recordParser = Symbol("recordParser");
+
+/** {@linkcode RecordStreamOptions} of the stages of one connection. */
 export interface TiedOptions extends RecordStreamOptions {
   readonly [otherDirection]?: AbortController;
+  readonly [recordParser]?: RecordParser;
 }
