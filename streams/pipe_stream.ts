@@ -69,7 +69,7 @@ export class PipeStream extends ByteStream {
     input: ReadableStream<Uint8Array> | ByteTransport,
     output: WritableStream<Uint8Array> | StreamInfo,
   ) {
-    super(...endOf(input, output));
+    super(transportOf(input, output), infoOf(output));
     if (input instanceof ChildProcess) this.#child = input;
   }
 
@@ -171,14 +171,15 @@ const OwnPipeStream = PipeStream as unknown as new (
   info: StreamInfo,
 ) => PipeStream;
 
-function endOf(
+function transportOf(
   input: ReadableStream<Uint8Array> | ByteTransport,
   output: WritableStream<Uint8Array> | StreamInfo,
-): [ByteTransport, StreamInfo] {
-  if ("transport" in output) return [input as ByteTransport, output];
+): ByteTransport {
+  if ("transport" in output) return input as ByteTransport;
   const readable = input as ReadableStream<Uint8Array>;
-  return [
-    transportOver({ readable, writable: output }),
-    { transport: "pipe" },
-  ];
+  return transportOver({ readable, writable: output });
+}
+
+function infoOf(output: WritableStream<Uint8Array> | StreamInfo): StreamInfo {
+  return "transport" in output ? output : { transport: "pipe" };
 }
