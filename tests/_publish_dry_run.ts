@@ -19,16 +19,8 @@ import { relative } from "@std/path/relative";
 const ROOT = fromFileUrl(new URL("..", import.meta.url));
 const LINKS = join(ROOT, "tests", "_std");
 
-/** Files of the library that lie in no folder. */
-const TOP_LEVEL = [
-  "LICENSE",
-  "PROTOCOL.md",
-  "README.md",
-  "cli.ts",
-  "deno.json",
-  "errors.ts",
-  "mod.ts",
-];
+/** What is published beside the modules. */
+const DOCUMENTS = ["LICENSE", "PROTOCOL.md", "README.md", "deno.json"];
 /** Folders of which each module is part of the library. */
 const FOLDERS = ["channels", "factories", "streams"];
 
@@ -37,9 +29,13 @@ try {
   const copy = join(folder, "package");
   await copyPackage(copy);
   const published = await dryRun(copy);
-  const expected = [...TOP_LEVEL, ...await modulesOf(FOLDERS)];
-  const surplus = published.filter((file) => !expected.includes(file));
-  const missing = expected.filter((file) => !published.includes(file));
+  const expected = new Set([
+    ...DOCUMENTS,
+    ...await entryPoints(),
+    ...await modulesOf(FOLDERS),
+  ]);
+  const surplus = published.filter((file) => !expected.has(file));
+  const missing = [...expected].filter((file) => !published.includes(file));
   for (const file of surplus) console.error(`Would be published: ${file}`);
   for (const file of missing) console.error(`Would be left out: ${file}`);
   if (surplus.length > 0 || missing.length > 0) {
@@ -84,6 +80,14 @@ async function dryRun(cwd: string): Promise<string[]> {
     urls,
     ([, url]) => relative(root, fromFileUrl(url)).replaceAll("\\", "/"),
   );
+}
+
+/** The modules that deno.json exports. */
+async function entryPoints(): Promise<string[]> {
+  const { exports } = JSON.parse(
+    await Deno.readTextFile(join(ROOT, "deno.json")),
+  );
+  return Object.values<string>(exports).map((path) => path.replace("./", ""));
 }
 
 async function modulesOf(folders: string[]): Promise<string[]> {
