@@ -48,8 +48,9 @@ export interface Address {
 /** The variable that gives a receiver the key, in hexadecimal: arguments can be seen by others. */
 export const KEY_VARIABLE = "SLUICE_DEMO_KEY";
 
-/** Receives what was announced, and answers. */
+/** Says that it is there, receives what is announced, and answers. */
 export async function receive(channel: Channel): Promise<void> {
+  await channel.send(new Uint8Array());
   const checksum = new Checksum();
   const { messages } = fromJson<Announcement>(await channel.recv());
   for (let i = 0; i < messages; i++) {

@@ -14,6 +14,7 @@ from rpyc.core.stream import SocketStream
 
 
 def receive(channel):
+    channel.send(b"")  # The receiver is there.
     checksum = hashlib.sha256()
     for _ in range(json.loads(channel.recv())["messages"]):
         message = channel.recv()
