@@ -88,6 +88,7 @@ export class Inbox {
       rejectHandled(receiver, failure);
     }
     this.#notify();
+    this.#resumeReading(); // So that the pipeline can come to its end.
   }
 
   /** Forgets what is queued. */

@@ -172,6 +172,7 @@ export class Link {
     this.#outboundEnd.reject(reason);
     for (const tell of this.#onFailure) tell(reason);
     this.#pipeline?.cancelInbound(reason);
+    this.#pipeline?.abortOutbound(reason);
     if (this.#stream instanceof ByteStream) this.#stream.abort(reason);
     this.#resolveFinished(
       reason instanceof StreamError ? reason : new StreamClosedError(

@@ -1,6 +1,7 @@
 import { accessOf, ByteStream } from "../streams/byte_stream.ts";
 import type { ByteStreamPair } from "../streams/byte_stream_pair.ts";
 import { assertChunk } from "./_assert_message.ts";
+import { handled } from "./_handled.ts";
 import {
   emptyBatch,
   type FrameBatch,
@@ -36,6 +37,8 @@ export interface Pipeline {
   readonly outbound: Promise<void>;
   /** Makes `inbound` fail with `reason`, and stops reading. */
   cancelInbound(reason: unknown): void;
+  /** Aborts the outbound side at once: a pipe would first wait for a write that may be stuck. */
+  abortOutbound(reason: unknown): void;
 }
 
 /**
@@ -55,15 +58,18 @@ export function assemble(
   decoder: FrameDecoder,
   hooks: PipelineHooks,
 ): Pipeline {
-  const transport = wire(stream, hooks);
+  const writer = writerOf(stream);
   const { frames, cancel } = deframing(decoder, hooks);
   if (stream instanceof ByteStream && !decryption) {
     accessOf(stream).lendMemory(() => decoder.lend());
   }
   return {
     inbound: through(stream.readable, decryption).pipeTo(frames),
-    outbound: through(through(chunks, batching), encryption).pipeTo(transport),
+    outbound: through(through(chunks, batching), encryption).pipeTo(
+      wire(writer, hooks),
+    ),
     cancelInbound: cancel,
+    abortOutbound: writer.abort,
   };
 }
 
@@ -103,10 +109,10 @@ function deframing(
 
 /** The outbound end: hands chunks to the transport, one write each, and counts them. */
 function wire(
-  stream: ByteStreamPair,
+  writer: Writer,
   { onWrite, onSent, onMark }: PipelineHooks,
 ): WritableStream<Uint8Array> {
-  const { write, close, abort } = writerOf(stream);
+  const { write, close, abort } = writer;
   return new WritableStream({
     async write(chunk) {
       if (chunk.byteLength === 0) return onMark();
@@ -119,12 +125,15 @@ function wire(
   });
 }
 
-/** The operations on the outbound side, which is locked from then on. */
-function writerOf(stream: ByteStreamPair): {
+/** The operations on the outbound side. */
+interface Writer {
   write(chunk: Uint8Array): Promise<void>;
   close(): Promise<void>;
-  abort(reason: unknown): Promise<void> | void;
-} {
+  abort(reason: unknown): void;
+}
+
+/** Locks the outbound side. */
+function writerOf(stream: ByteStreamPair): Writer {
   if (stream instanceof ByteStream) {
     // Past its own web stream: that hop is a tenth of a round trip.
     return {
@@ -134,10 +143,10 @@ function writerOf(stream: ByteStreamPair): {
     };
   }
   const writer = stream.writable.getWriter();
-  writer.closed.catch(() => {}); // The write that failed tells.
+  handled(writer.closed); // The write that failed tells.
   return {
     write: (chunk) => writer.write(chunk),
     close: () => writer.close(),
-    abort: (reason) => writer.abort(reason),
+    abort: (reason) => void handled(writer.abort(reason)),
   };
 }
