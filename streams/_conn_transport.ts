@@ -21,7 +21,7 @@ export class ConnTransport implements ByteTransport {
   readonly #conn: RawConn;
   readonly #buffer = new ReadBuffer();
   #writing = false;
-  #ended = false;
+  #ending: Promise<void> | undefined;
   #closed = false;
 
   constructor(conn: RawConn) {
@@ -45,17 +45,14 @@ export class ConnTransport implements ByteTransport {
     this.#writing = false;
   }
 
-  async closeWrite(): Promise<void> {
-    this.#ended = true;
-    await this.#conn.closeWrite();
+  closeWrite(): Promise<void> {
+    return this.#ending ??= this.#conn.closeWrite();
   }
 
   async close(): Promise<void> {
     try {
       // TLS needs its close_notify; behind a stuck write it cannot go out.
-      if (!this.#ended && !this.#writing) {
-        await deadline(this.closeWrite(), END_TIMEOUT);
-      }
+      if (!this.#writing) await deadline(this.closeWrite(), END_TIMEOUT);
     } finally {
       this.abort();
     }

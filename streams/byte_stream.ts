@@ -101,6 +101,9 @@ export abstract class ByteStream implements ByteStreamPair, AsyncDisposable {
   #lastRead: Promise<unknown> = Promise.resolve();
   #lastWrite: Promise<unknown> = Promise.resolve();
   #writesUnderWay = 0;
+  readonly #onWritten = (): void => {
+    this.#writesUnderWay--;
+  };
   #writerTaken = false;
   #lend?: () => Uint8Array | undefined;
 
@@ -160,10 +163,12 @@ export abstract class ByteStream implements ByteStreamPair, AsyncDisposable {
       start: (controller) => {
         this.#writableController = controller;
         if (this.#death) controller.error(this.#death.reason);
+        const { signal } = controller;
+        // The sink's own abort() would wait for a write that is stuck.
+        signal.addEventListener("abort", () => this.abort(signal.reason));
       },
       write: (chunk) => this.#write(chunk),
       close: () => this.closeWrite(),
-      abort: (reason) => this.abort(reason),
     });
     if (this.#writerTaken) this.#writable.getWriter();
     return this.#writable;
@@ -196,9 +201,12 @@ export abstract class ByteStream implements ByteStreamPair, AsyncDisposable {
     }
     const { signal } = options;
     signal?.throwIfAborted();
-    const read = this.#lastRead.then(() => this.#readExactly(count, signal));
-    this.#lastRead = read.catch(() => {});
-    return await (signal ? abortable(read, signal) : read);
+    const before = this.#lastRead;
+    const turn = signal ? abortable(before, signal) : before;
+    const read = turn.then(() => this.#readExactly(count, signal));
+    // An aborted read settles before its turn; the next waits for that turn.
+    this.#lastRead = read.catch(() => {}).then(() => before);
+    return await read;
   }
 
   /**
@@ -217,8 +225,7 @@ export abstract class ByteStream implements ByteStreamPair, AsyncDisposable {
     }
     const { signal } = options;
     signal?.throwIfAborted();
-    const write = this.#write(data, signal);
-    await (signal ? abortable(write, signal) : write);
+    await this.#write(data, signal);
   }
 
   /**
@@ -286,9 +293,10 @@ export abstract class ByteStream implements ByteStreamPair, AsyncDisposable {
     count: number,
     signal: AbortSignal | undefined,
   ): Promise<Uint8Array | null> {
-    this.#assertAlive();
-    while (this.#unread.size < count) {
-      if (signal?.aborted) throw signal.reason;
+    for (;;) {
+      this.#assertAlive();
+      if (signal?.aborted) throw signal.reason; // From here on the bytes are taken or left.
+      if (this.#unread.size >= count) return this.#unread.take(count);
       // The fill outlives an aborted read: its bytes are for the next one.
       const filled = this.#fill();
       if (await (signal ? abortable(filled, signal) : filled)) continue;
@@ -298,7 +306,6 @@ export abstract class ByteStream implements ByteStreamPair, AsyncDisposable {
         { received: this.#unread.size, expected: count },
       );
     }
-    return this.#unread.take(count);
   }
 
   /** Fetches one chunk into the queue, for all who wait; `false` if there are no more. */
@@ -328,33 +335,48 @@ export abstract class ByteStream implements ByteStreamPair, AsyncDisposable {
         new TypeError("Cannot write as data must be a Uint8Array"),
       );
     }
-    const write = this.#writesUnderWay === 0
-      ? this.#writeNow(data, signal)
-      : this.#lastWrite.then(() => this.#writeNow(data, signal));
+    if (this.#writesUnderWay > 0) return this.#writeInTurn(data, signal);
+    const write = this.#writeNow(data, signal);
     this.#writesUnderWay++;
-    const done = () => {
-      this.#writesUnderWay--;
-    };
-    this.#lastWrite = write.then(done, done);
+    this.#lastWrite = write.then(this.#onWritten, this.#onWritten);
+    return write;
+  }
+
+  #writeInTurn(data: Uint8Array, signal?: AbortSignal): Promise<void> {
+    const before = this.#lastWrite;
+    const turn = signal ? abortable(before, signal) : before;
+    const write = turn.then(() => this.#writeNow(data, signal));
+    this.#writesUnderWay++;
+    // An aborted write settles before its turn; the next waits for that turn.
+    this.#lastWrite = write.then(this.#onWritten, this.#onWritten)
+      .then(() => before);
     return write;
   }
 
   async #writeNow(data: Uint8Array, signal?: AbortSignal): Promise<void> {
     this.#assertAlive();
-    if (signal?.aborted) throw signal.reason;
     if (this.#ending) {
       throw new StreamClosedError("Cannot write as our direction was ended");
     }
-    const onAbort = () => this.abort(signal?.reason);
-    signal?.addEventListener("abort", onAbort, { once: true });
+    const watch = signal && this.#abortWith(signal);
     try {
       await this.#transport.write(data);
     } catch (error) {
       this.#fail(toStreamError(error, "write"));
     } finally {
-      signal?.removeEventListener("abort", onAbort);
+      watch?.[Symbol.dispose]();
     }
     this.#assertAlive();
+  }
+
+  /** Aborts the stream with the signal, until it is disposed of. */
+  #abortWith(signal: AbortSignal): Disposable {
+    if (signal.aborted) throw signal.reason;
+    const abort = () => this.abort(signal.reason);
+    signal.addEventListener("abort", abort, { once: true });
+    return {
+      [Symbol.dispose]: () => signal.removeEventListener("abort", abort),
+    };
   }
 
   #assertAlive(): void {
