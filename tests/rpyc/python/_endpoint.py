@@ -17,6 +17,8 @@ import rpyc
 from rpyc.core.stream import PipeStream, SocketStream
 
 HOST = "127.0.0.1"
+# An end of the connection without TLS's close_notify is an error, not an end.
+STRICT_END = {"suppress_ragged_eofs": False}
 
 
 def add_arguments(parser):
@@ -81,12 +83,13 @@ def open_stream(options):
             announce(options.path or listener.getsockname()[1])
             connection, _ = listener.accept()
         if options.listen == "tls":
-            connection = server_context(options).wrap_socket(connection, server_side=True)
+            context = server_context(options)
+            connection = context.wrap_socket(connection, server_side=True, **STRICT_END)
         return SocketStream(connection), None
     if options.connect == "unix":
         return SocketStream.unix_connect(options.path), None
     if options.connect == "tls":
-        arguments = {"ca_certs": options.ca, "cert_reqs": ssl.CERT_REQUIRED}
+        arguments = {"ca_certs": options.ca, "cert_reqs": ssl.CERT_REQUIRED, **STRICT_END}
         return SocketStream.ssl_connect("localhost", options.port, arguments), None
     if options.connect == "tcp":
         return SocketStream.connect(HOST, options.port), None

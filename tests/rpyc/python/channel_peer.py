@@ -47,7 +47,9 @@ def expect_end(channel, options):
         channel.stream.outgoing.close()  # the parent of a child ends it
     try:
         data = channel.stream.read(1)
-    except EOFError:
+    except EOFError as error:
+        # What RPyC says of a clean end; of any other it gives the cause.
+        require(str(error) == "connection closed by peer", f"a bad end: {error!r}")
         return
     raise AssertionError(f"received {data!r} where the stream should have ended")
 
