@@ -52,6 +52,7 @@ export class Link {
   readonly #outboundEnd = Promise.withResolvers<void>();
   #pipeline: Pipeline | undefined;
   #writing = false;
+  #peerEnded = false;
   #inboundOver = false;
   #outboundOver = false;
   #ending = false;
@@ -211,11 +212,15 @@ export class Link {
           this.bytesSent += size;
           this.writes++;
         },
+        peerHasEnded: () => this.#peerEnded,
         onMark: () => this.outbox.passBarrier(),
       },
     );
     this.#pipeline.inbound.then(
-      () => this.#end("inbound"),
+      () => {
+        this.#peerEnded = true;
+        this.#end("inbound");
+      },
       (error) => {
         if (this.#inboundOver) return; // We have ended it ourselves.
         this.fail(toStreamError(error, "receive message"));

@@ -25,6 +25,8 @@ export interface PipelineHooks {
   onWrite(): void;
   /** A chunk was handed to the transport. */
   onSent(size: number): void;
+  /** Whether the peer has ended its direction, and so wants nothing more, perhaps. */
+  peerHasEnded(): boolean;
   /** A chunk of no length, which marks a place, has come this far. */
   onMark(): void;
 }
@@ -110,7 +112,7 @@ function deframing(
 /** The outbound end: hands chunks to the transport, one write each, and counts them. */
 function wire(
   writer: Writer,
-  { onWrite, onSent, onMark }: PipelineHooks,
+  { onWrite, onSent, onMark, peerHasEnded }: PipelineHooks,
 ): WritableStream<Uint8Array> {
   const { write, close, abort } = writer;
   return new WritableStream({
@@ -120,7 +122,14 @@ function wire(
       await write(chunk);
       onSent(chunk.byteLength);
     },
-    close,
+    async close() {
+      try {
+        await close();
+      } catch (error) {
+        // All was taken, and a peer that is gone for good misses no end.
+        if (!peerHasEnded()) throw error;
+      }
+    },
     abort,
   });
 }
