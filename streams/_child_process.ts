@@ -103,6 +103,13 @@ export class ChildProcess implements ByteTransport {
     return this.#stderr?.text;
   }
 
+  /** Waits until its standard error, which is piped, says one of `texts`; `false` if it exits before. */
+  async says(texts: readonly string[]): Promise<boolean> {
+    const tail = this.#stderr!;
+    const exited = this.status.then(() => within(tail.ended, PIPE_GRACE));
+    return await Promise.race([tail.says(texts), exited.then(() => false)]);
+  }
+
   async read(): Promise<Uint8Array | null> {
     const chunk = await this.#readOutput();
     if (chunk !== null) return chunk;

@@ -131,7 +131,8 @@ export async function handshake(
   }
 }
 
-async function openTcp(
+/** A TCP connection with its options set, before any handshake. */
+export async function openTcp(
   host: string,
   port: number,
   { ipv6, keepAlive = false, noDelay = true }: ConnectOptions,
@@ -194,7 +195,8 @@ async function clientCertificate(
   return { cert, key };
 }
 
-function pemText(fileOrText: string): Promise<string> {
+/** PEM text, which may be the name of a file that holds it. */
+export function pemText(fileOrText: string): Promise<string> {
   return fileOrText.includes("-----BEGIN")
     ? Promise.resolve(fileOrText)
     : Deno.readTextFile(fileOrText);

@@ -14,6 +14,7 @@ export class StderrTail {
   readonly #reader: PipeReader;
   #tail: Uint8Array = new Uint8Array(0);
   #cut = false;
+  #grown = Promise.withResolvers<void>();
 
   constructor(stderr: ReadableStream<Uint8Array>) {
     this.#reader = new PipeReader(stderr);
@@ -33,6 +34,16 @@ export class StderrTail {
     return this.text.trimEnd().split("\n").at(-1)!.trim();
   }
 
+  /** Waits until the text holds one of `texts`; `false` if the pipe ends before. */
+  async says(texts: readonly string[]): Promise<boolean> {
+    const over = this.ended.then(() => true);
+    for (let ended = false;;) {
+      if (texts.some((text) => this.text.includes(text))) return true;
+      if (ended) return false;
+      ended = await Promise.race([over, this.#grown.promise]) ?? false;
+    }
+  }
+
   /** Closes the pipe. */
   async cancel(): Promise<void> {
     await this.#reader.cancel();
@@ -44,6 +55,8 @@ export class StderrTail {
       const all = concat([this.#tail, chunk]);
       this.#cut ||= all.byteLength > TAIL_SIZE;
       this.#tail = all.slice(-TAIL_SIZE);
+      this.#grown.resolve();
+      this.#grown = Promise.withResolvers();
     }
   }
 }

@@ -18,3 +18,4 @@ export * from "./constants.ts";
 export * from "./monitored_stream.ts";
 export * from "./pipe_stream.ts";
 export * from "./socket_stream.ts";
+export * from "./tunneled_socket_stream.ts";

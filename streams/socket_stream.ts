@@ -1,4 +1,8 @@
-import { ByteStream, type StreamAddress } from "./byte_stream.ts";
+import {
+  ByteStream,
+  type StreamAddress,
+  type StreamInfo,
+} from "./byte_stream.ts";
 import {
   type ConnectOptions,
   connectTcp,
@@ -8,6 +12,7 @@ import {
   type ConnectUnixOptions,
 } from "./_connect.ts";
 import { ConnTransport } from "./_conn_transport.ts";
+import type { ByteTransport } from "./byte_transport.ts";
 
 export type { ConnectOptions, ConnectTlsOptions, ConnectUnixOptions };
 
@@ -44,7 +49,21 @@ export class SocketStream extends ByteStream {
    *
    * @param conn The connection.
    */
-  constructor(conn: Deno.Conn) {
+  constructor(conn: Deno.Conn);
+  /**
+   * For classes that extend this one: makes a stream of a socket that something
+   * else reaches, as a tunnel does.
+   *
+   * @param transport What reaches it, which the stream owns from then on.
+   * @param info What the stream shall say about itself.
+   */
+  constructor(transport: ByteTransport, info: StreamInfo);
+  constructor(socket: Deno.Conn | ByteTransport, info?: StreamInfo) {
+    if (info) {
+      super(socket as ByteTransport, info);
+      return;
+    }
+    const conn = socket as Deno.Conn;
     super(new ConnTransport(conn), {
       transport: transportOf(conn),
       local: addressOf(conn.localAddr),

@@ -1,0 +1,218 @@
+import { handshake, pemText } from "../_connect.ts";
+import { ConnTransport } from "../_conn_transport.ts";
+import { establish } from "../_establish.ts";
+import type { StreamInfo } from "../byte_stream.ts";
+import type { ByteTransport } from "../byte_transport.ts";
+import {
+  agreeHttpConnect,
+  assertHttpConnectProxy,
+  type HttpConnectProxy,
+} from "./http_connect.ts";
+import { openThroughProxy, type ProxyConversation } from "./proxy.ts";
+import { agreeSocks5, assertSocks5Proxy, type Socks5Proxy } from "./socks5.ts";
+import { assertSshTunnel, openSshTunnel, type SshTunnel } from "./ssh.ts";
+import { assertTarget, authorityOf, type Target } from "./target.ts";
+import { type TlsParameters, TlsTransport } from "./tls_transport.ts";
+
+/** What a tunnel leads through: one of the three. */
+export type TunnelVia =
+  | {
+    /** The `ssh` command. */
+    ssh: SshTunnel;
+  }
+  | {
+    /** An HTTP proxy that knows CONNECT. */
+    httpConnect: HttpConnectProxy;
+  }
+  | {
+    /** A SOCKS5 proxy. */
+    socks5: Socks5Proxy;
+  };
+
+/** How TLS is spoken with the target of a tunnel. */
+export interface TunnelTlsOptions {
+  /** The name that the certificate must carry; the target's host by default. */
+  hostname?: string;
+  /** Certificate authorities to trust beside the platform's: file names or PEM text. */
+  caCerts?: string[];
+  /** Application protocols to offer (ALPN, RFC 7301), best first. */
+  alpnProtocols?: string[];
+}
+
+/** Options of {@linkcode TunneledSocketStream.connect}. */
+export interface TunnelOptions {
+  /** What the tunnel leads through. */
+  via: TunnelVia;
+  /**
+   * TLS with the target, inside the tunnel: with the platform's certificate
+   * authorities (`true`), or with options. Off by default.
+   */
+  tls?: boolean | TunnelTlsOptions;
+  /** Deadline for all of it in milliseconds, 10,000 by default; 0 is none. */
+  timeout?: number;
+  /** Gives up with the signal's own reason, and leaves no socket and no process behind. */
+  signal?: AbortSignal;
+  /** Whether small writes leave at once (Nagle's algorithm off), on by default. Not with ssh. */
+  noDelay?: boolean;
+  /** Whether the system probes an idle connection to the proxy, off by default. Not with ssh. */
+  keepAlive?: boolean;
+}
+
+/** The end of an open tunnel. */
+export interface OpenTunnel {
+  readonly transport: ByteTransport;
+  readonly info: StreamInfo;
+}
+
+/** Opens a tunnel, with TLS inside it if asked for. Whatever fails leaves nothing behind. */
+export async function openTunnel(
+  target: Target,
+  { via, tls = false, timeout, signal, ...socket }: TunnelOptions,
+): Promise<OpenTunnel> {
+  assertTarget(target);
+  const tunnel = tunnelTo(target, via, socket);
+  const parameters = tls ? await tlsParameters(target, tls) : undefined;
+  let settled: Promise<unknown> | undefined;
+  const start = (both: AbortSignal) => {
+    const opening = tunnel.open(both, parameters);
+    settled = opening.catch(() => {});
+    return opening.then((transport) => ({
+      transport,
+      close: () => transport.abort(both.reason),
+    }));
+  };
+  try {
+    const { transport } = await establish(tunnel.action, start, {
+      timeout,
+      signal,
+    });
+    const info = {
+      transport: parameters ? `${tunnel.name}+tls` : tunnel.name,
+      remote: { hostname: target.host, port: target.port },
+    };
+    return { transport, info };
+  } catch (error) {
+    await settled; // A process that was killed is waited for.
+    throw error;
+  }
+}
+
+interface Tunnel {
+  /** For `info`. */
+  readonly name: string;
+  /** For error texts. */
+  readonly action: string;
+  readonly open: (
+    signal: AbortSignal,
+    tls: TlsParameters | undefined,
+  ) => Promise<ByteTransport>;
+}
+
+function tunnelTo(
+  target: Target,
+  via: TunnelVia,
+  socket: Pick<TunnelOptions, "noDelay" | "keepAlive">,
+): Tunnel {
+  if (Object.keys(via).length !== 1) {
+    throw new TypeError(
+      `Cannot connect as via must be one tunnel: current keys are ${
+        Object.keys(via).join(", ") || "none"
+      }`,
+    );
+  }
+  if ("httpConnect" in via) {
+    const proxy = via.httpConnect;
+    assertHttpConnectProxy(proxy);
+    return throughProxy(
+      target,
+      "http-connect",
+      { ...proxy, text: "HTTP proxy" },
+      (conversation) => agreeHttpConnect(conversation, target, proxy),
+      socket,
+    );
+  }
+  if ("socks5" in via) {
+    const proxy = via.socks5;
+    assertSocks5Proxy(proxy);
+    return throughProxy(
+      target,
+      "socks5",
+      { ...proxy, text: "SOCKS5 proxy" },
+      (conversation) => agreeSocks5(conversation, target, proxy),
+      socket,
+    );
+  }
+  if ("ssh" in via) return throughSsh(target, via.ssh, socket);
+  throw new TypeError(
+    `Cannot connect as via must be ssh, httpConnect or socks5: current key is ${
+      Object.keys(via)[0]
+    }`,
+  );
+}
+
+function throughProxy(
+  target: Target,
+  name: string,
+  proxy: { host: string; port: number; text: string },
+  agree: (conversation: ProxyConversation) => Promise<void>,
+  socket: Pick<TunnelOptions, "noDelay" | "keepAlive">,
+): Tunnel {
+  assertTarget(proxy);
+  const action = `connect to ${
+    authorityOf(target)
+  } through the ${proxy.text} at ${authorityOf(proxy)}`;
+  return {
+    name,
+    action,
+    open: async (signal, tls) => {
+      const conn = await openThroughProxy(proxy, action, agree, socket, signal);
+      if (!tls) return new ConnTransport(conn);
+      const secure = await Deno.startTls(conn, tls);
+      return new ConnTransport(await handshake(secure, signal));
+    },
+  };
+}
+
+function throughSsh(
+  target: Target,
+  ssh: SshTunnel,
+  socket: Pick<TunnelOptions, "noDelay" | "keepAlive">,
+): Tunnel {
+  const [refused] = Object.entries(socket)
+    .filter(([_, value]) => value !== undefined).map(([name]) => name);
+  if (refused !== undefined) {
+    throw new TypeError(
+      `Cannot connect through ssh with ${refused}: the socket is that of ssh`,
+    );
+  }
+  assertSshTunnel(ssh);
+  const action = `connect to ${authorityOf(target)} through ssh to ${ssh.host}`;
+  return {
+    name: "ssh",
+    action,
+    open: async (signal, tls) => {
+      const child = await openSshTunnel(target, ssh, action, signal);
+      return tls ? await TlsTransport.open(child, tls, signal) : child;
+    },
+  };
+}
+
+async function tlsParameters(
+  { host }: Target,
+  tls: true | TunnelTlsOptions,
+): Promise<TlsParameters> {
+  const { hostname = host, caCerts = [], alpnProtocols, ...rest } = tls === true
+    ? {}
+    : tls;
+  const [refused] = Object.keys(rest);
+  if (refused !== undefined) {
+    throw new TypeError(
+      `Cannot speak TLS through a tunnel with ${refused}: there is no such option`,
+    );
+  }
+  return {
+    hostname,
+    caCerts: await Promise.all(caCerts.map(pemText)),
+    ...(alpnProtocols && { alpnProtocols }),
+  };
+}

@@ -1,0 +1,211 @@
+import { Buffer } from "node:buffer";
+import { Duplex } from "node:stream";
+import {
+  connect,
+  type ConnectionOptions,
+  rootCertificates,
+  type TLSSocket,
+} from "node:tls";
+import { isIP } from "node:net";
+import { deadline } from "jsr:@std/async@^1.5.0/deadline";
+import { ConnectionLostError } from "../../errors.ts";
+import type { ByteTransport } from "../byte_transport.ts";
+
+/** How long `close()` waits for close_notify to go out, in milliseconds. */
+const END_TIMEOUT = 1000;
+
+/** How TLS is spoken. */
+export interface TlsParameters {
+  /** The name that the certificate must carry. */
+  readonly hostname: string;
+  /** Authorities to trust beside the platform's, PEM. */
+  readonly caCerts: string[];
+  /** Protocols to offer. */
+  readonly alpnProtocols?: string[];
+}
+
+/**
+ * TLS over any transport, for those that are no socket of the platform, which
+ * its `startTls` would need.
+ *
+ * The end of the transport is never passed on to TLS, as `node:tls` would give
+ * it for the end of the data: only close_notify is that, as elsewhere.
+ */
+export class TlsTransport implements ByteTransport {
+  readonly #inner: ByteTransport;
+  readonly #duplex: Duplex;
+  readonly #socket: TLSSocket;
+  #failure: { readonly reason: unknown } | undefined;
+  #secured = false;
+  /** The peer's close_notify came. */
+  #ended = false;
+  /** The transport came to its end. */
+  #cut = false;
+  #news = Promise.withResolvers<void>();
+
+  private constructor(inner: ByteTransport, parameters: TlsParameters) {
+    const { hostname, caCerts, alpnProtocols } = parameters;
+    this.#inner = inner;
+    this.#duplex = this.#makeDuplex();
+    const options: ConnectionOptions & { allowHalfOpen: boolean } = {
+      socket: this.#duplex,
+      allowHalfOpen: true,
+      host: hostname,
+      // RFC 6066: an address is no server name.
+      ...(isIP(hostname) === 0 && { servername: hostname }),
+      ...(caCerts.length > 0 && { ca: [...rootCertificates, ...caCerts] }),
+      ...(alpnProtocols && { ALPNProtocols: alpnProtocols }),
+    };
+    this.#socket = connect(options);
+    this.#socket.on("secureConnect", () => {
+      this.#secured = true;
+      this.#tell();
+    });
+    this.#socket.on("readable", () => this.#tell());
+    this.#socket.on("end", () => {
+      this.#ended = true;
+      this.#tell();
+    });
+    this.#socket.on("error", (error) => this.#fail(error));
+    this.#socket.on("close", () => this.#tell());
+  }
+
+  /** Speaks TLS over `inner`, which it owns from then on, and finishes the handshake. */
+  static async open(
+    inner: ByteTransport,
+    parameters: TlsParameters,
+    signal: AbortSignal,
+  ): Promise<TlsTransport> {
+    const transport = new TlsTransport(inner, parameters);
+    const abort = () => transport.#fail(signal.reason);
+    signal.addEventListener("abort", abort, { once: true });
+    try {
+      signal.throwIfAborted();
+      while (!transport.#secured) {
+        await transport.#news.promise;
+        transport.#assertWhole();
+        if (transport.#cut) throw truncated();
+      }
+      return transport;
+    } catch (error) {
+      await transport.abort(error);
+      throw error;
+    } finally {
+      signal.removeEventListener("abort", abort);
+    }
+  }
+
+  async read(): Promise<Uint8Array | null> {
+    for (;;) {
+      const news = this.#news.promise;
+      const chunk: Buffer | null = this.#socket.read();
+      if (chunk) {
+        return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length);
+      }
+      this.#assertWhole();
+      if (this.#ended) return null;
+      if (this.#cut && !await this.#catchesUp()) throw truncated();
+      if (!this.#cut) await news;
+    }
+  }
+
+  write(data: Uint8Array): Promise<void> {
+    return this.#settle((done) => this.#socket.write(data, done));
+  }
+
+  closeWrite(): Promise<void> {
+    return this.#settle((done) => this.#socket.end(done));
+  }
+
+  async close(): Promise<void> {
+    try {
+      if (!this.#socket.writableEnded) {
+        await deadline(this.closeWrite(), END_TIMEOUT);
+      }
+    } catch {
+      // A peer that takes no end gets none.
+    }
+    this.#socket.destroy();
+    this.#tell();
+    await this.#inner.close();
+  }
+
+  async abort(reason: unknown): Promise<void> {
+    this.#fail(reason);
+    this.#socket.destroy();
+    await this.#inner.abort(reason);
+  }
+
+  #makeDuplex(): Duplex {
+    return new Duplex({
+      allowHalfOpen: true,
+      read: () => this.#pull(),
+      write: (chunk: Uint8Array, _encoding, done) => {
+        this.#inner.write(chunk).then(() => done(), (error) => {
+          this.#fail(error);
+          done(error);
+        });
+      },
+      final: (done) => {
+        this.#inner.closeWrite().then(() => done(), done);
+      },
+    });
+  }
+
+  async #pull(): Promise<void> {
+    try {
+      const chunk = await this.#inner.read();
+      if (chunk !== null) {
+        this.#duplex.push(
+          Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength),
+        );
+        return;
+      }
+      this.#cut = true;
+      this.#tell();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** Whether TLS still works on what came before the end of the transport. */
+  async #catchesUp(): Promise<boolean> {
+    const waiting = this.#duplex.readableLength;
+    await new Promise((resolve) => setTimeout(resolve));
+    return this.#ended || this.#socket.readableLength > 0 ||
+      this.#duplex.readableLength < waiting;
+  }
+
+  async #settle(
+    start: (done: (error?: Error | null) => void) => void,
+  ): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    start((error) => error ? reject(error) : resolve());
+    try {
+      await promise;
+    } catch (error) {
+      this.#assertWhole(); // What the transport says of it tells more.
+      throw error;
+    }
+  }
+
+  #fail(reason: unknown): void {
+    this.#failure ??= { reason };
+    this.#tell();
+  }
+
+  #assertWhole(): void {
+    if (this.#failure) throw this.#failure.reason;
+  }
+
+  #tell(): void {
+    this.#news.resolve();
+    this.#news = Promise.withResolvers();
+  }
+}
+
+function truncated(): ConnectionLostError {
+  return new ConnectionLostError(
+    "Cannot read as the stream ended without the close_notify of TLS",
+  );
+}
