@@ -2,6 +2,9 @@ import { StreamTimeoutError } from "../errors.ts";
 import { StallDetector } from "./_stall_detector.ts";
 import type { HeartbeatOptions } from "./_options.ts";
 
+/** How often the heartbeat looks within its interval, so that it is never late. */
+const LOOKS = 4;
+
 /** What the watch over a channel reads and does. */
 export interface Vitals {
   /** Bytes sent so far. */
@@ -53,7 +56,7 @@ export class Liveness {
     if (this.#heartbeat) {
       const { interval, timeout } = this.#heartbeat;
       this.#watch(timeout, "receive anything", received, listening);
-      this.#beats = setInterval(this.#beater(), interval);
+      this.#beats = setInterval(this.#beater(), interval / LOOKS);
     }
   }
 
@@ -82,15 +85,17 @@ export class Liveness {
     );
   }
 
-  /** Sends an empty frame if nothing was sent since the last look. */
+  /** Sends an empty frame when an interval will have passed by the next look. */
   #beater(): () => void {
     const { sent, sending, beat } = this.#vitals;
     let last = sent();
+    let idleLooks = 0;
     return () => {
       const current = sent();
       // Behind a queue it would only wait; what is queued tells the peer as much.
-      if (current === last && !sending()) beat();
+      idleLooks = current === last && !sending() ? idleLooks + 1 : 0;
       last = current;
+      if (idleLooks === LOOKS - 1) beat();
     };
   }
 }

@@ -39,7 +39,7 @@ export interface BatchingOptions {
 
 /** How a channel keeps watch over an idle connection. */
 export interface HeartbeatOptions {
-  /** After this long without sending, an empty frame is sent, in milliseconds. */
+  /** The longest time without sending, in milliseconds: before it is up, an empty frame is sent. */
   interval: number;
   /** After this long without receiving anything, the peer is lost, in milliseconds. */
   timeout: number;

@@ -1,4 +1,4 @@
-/** How often the counter is looked at within the limit; it fires up to this part late. */
+/** How often the counter is looked at within the limit; it fires up to two looks late. */
 const LOOKS = 4;
 
 /** What a {@linkcode StallDetector} watches. */
