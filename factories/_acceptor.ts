@@ -47,7 +47,7 @@ export class Acceptor {
   readonly #handshakes = new Set<AbortController>();
   readonly #ready = new Fifo<SocketStream>();
   readonly #waiters = new Fifo<Waiter>();
-  #accepting = false;
+  #accepting: Promise<void> | undefined;
 
   constructor(listener: Deno.Listener, options: AcceptorOptions) {
     this.#listener = listener;
@@ -73,7 +73,7 @@ export class Acceptor {
     const { promise, resolve, reject } = Promise.withResolvers<SocketStream>();
     const waiter = { resolve, reject };
     this.#waiters.push(waiter);
-    if (!this.#accepting) this.#acceptAll();
+    this.#accepting ??= this.#acceptAll();
     if (!signal) return promise;
     const withdraw = () => {
       this.#waiters.remove(waiter);
@@ -96,6 +96,12 @@ export class Acceptor {
     for (const clock of this.#handshakes) clock.abort(reason);
   }
 
+  /** Closes, and waits until the address can be listened on again. */
+  async release(): Promise<void> {
+    this.close();
+    await this.#accepting; // The platform holds it as long as an accept is pending.
+  }
+
   /** Keeps the process alive while somebody waits for a connection. */
   ref(): void {
     this.#listener.ref();
@@ -107,7 +113,6 @@ export class Acceptor {
   }
 
   async #acceptAll(): Promise<void> {
-    this.#accepting = true;
     let pause = MIN_PAUSE;
     while (this.#waiters.size > 0 && !this.closed) {
       try {
@@ -123,7 +128,7 @@ export class Acceptor {
         pause = Math.min(pause * 2, MAX_PAUSE);
       }
     }
-    this.#accepting = false;
+    this.#accepting = undefined;
   }
 
   #admit(conn: Deno.Conn): void {

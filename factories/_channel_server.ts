@@ -74,7 +74,7 @@ export class ChannelServer implements Server {
     signal?.addEventListener("abort", abort, { once: true });
     await this.#acceptAll();
     const timer = this.#startDeadline();
-    await Promise.all(this.#conversations);
+    await Promise.all([this.#acceptor.release(), ...this.#conversations]);
     clearTimeout(timer);
     signal?.removeEventListener("abort", abort);
   }

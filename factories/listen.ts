@@ -108,7 +108,6 @@ class AcceptorListener implements StreamListener {
   }
 
   [Symbol.asyncDispose](): Promise<void> {
-    this.close();
-    return Promise.resolve();
+    return this.#acceptor.release();
   }
 }

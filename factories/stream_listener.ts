@@ -48,6 +48,6 @@ export interface StreamListener<Address extends Deno.Addr = Deno.Addr>
   /** The same as {@linkcode close}. */
   [Symbol.dispose](): void;
 
-  /** The same as {@linkcode close}. */
+  /** Closes, and waits until somebody else can listen on the address. */
   [Symbol.asyncDispose](): Promise<void>;
 }
