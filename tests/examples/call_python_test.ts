@@ -23,7 +23,7 @@ import {
 } from "../../examples/call_python.ts";
 import { peerTest, rpyc } from "../_peers.ts";
 import { rpycVersion, startPython } from "../rpyc/_python.ts";
-import { type Meeting, TRANSPORTS } from "../rpyc/_transports.ts";
+import { type Meeting, SSH_TUNNEL, TRANSPORTS } from "../rpyc/_transports.ts";
 import golden5 from "../rpyc/golden_conversation_5.json" with { type: "json" };
 import golden6 from "../rpyc/golden_conversation_6.json" with { type: "json" };
 
@@ -174,9 +174,9 @@ async function talk(meeting: Meeting): Promise<void> {
   await meeting.finish();
 }
 
-for (const { name, connect, accept } of TRANSPORTS) {
+for (const { name, needs, connect, accept } of [...TRANSPORTS, SSH_TUNNEL]) {
   peerTest(
-    rpyc,
+    needs,
     `RpycConnection calls a Python service over ${name}`,
     async () => {
       await using meeting = await connect("service_peer.py", []);
@@ -186,7 +186,7 @@ for (const { name, connect, accept } of TRANSPORTS) {
 
   if (!accept) continue;
   peerTest(
-    rpyc,
+    needs,
     `RpycConnection calls a Python service that connected over ${name}`,
     async () => {
       await using meeting = await accept("service_peer.py", []);
@@ -428,9 +428,9 @@ peerTest(
   },
 );
 
-for (const { name, connect } of TRANSPORTS) {
+for (const { name, needs, connect } of [...TRANSPORTS, SSH_TUNNEL]) {
   peerTest(
-    rpyc,
+    needs,
     `Calls fail with ConnectionLostError when Python is killed over ${name}`,
     async () => {
       await using meeting = await connect("service_peer.py", []);

@@ -9,6 +9,7 @@ import {
   createPipeStream,
   createSocketStream,
   createSslStream,
+  createTunneledStream,
   createUnixStream,
   listen,
   type SocketStream,
@@ -16,12 +17,14 @@ import {
 } from "@sluice/sluice";
 import type { ByteStream } from "@sluice/sluice/streams";
 import { certificateFiles } from "../_certificates.ts";
+import { type Peer, rpyc, ssh, sshd } from "../_peers.ts";
 import {
   pythonCommand,
   type PythonPeer,
   type Script,
   startPython,
 } from "./_python.ts";
+import { testSsh } from "./_ssh.ts";
 
 const HOST = "127.0.0.1";
 
@@ -37,6 +40,8 @@ export interface Meeting extends AsyncDisposable {
 export interface Transport {
   /** What a test's name calls it. */
   readonly name: string;
+  /** What must be installed. */
+  readonly needs: readonly Peer[];
   /** Python listens, or is the child: Sluice is the client. */
   connect(script: Script, args: string[]): Promise<Meeting>;
   /** Python connects: Sluice is the server. The child's side of pipes is a program of its own. */
@@ -47,6 +52,7 @@ export interface Transport {
 export const TRANSPORTS: readonly Transport[] = [
   {
     name: "TCP",
+    needs: [rpyc],
     connect: (script, args) =>
       meeting(async (resources) => {
         const peer = await startPython(script, [...args, "--listen", "tcp"]);
@@ -65,6 +71,7 @@ export const TRANSPORTS: readonly Transport[] = [
   },
   {
     name: "TLS",
+    needs: [rpyc],
     connect: (script, args) =>
       meeting(async (resources) => {
         const { ca, server } = resources.use(await certificateFiles());
@@ -95,6 +102,7 @@ export const TRANSPORTS: readonly Transport[] = [
   },
   {
     name: "a Unix socket",
+    needs: [rpyc],
     connect: (script, args) =>
       meeting(async (resources) => {
         const path = await socketPath(resources);
@@ -118,6 +126,7 @@ export const TRANSPORTS: readonly Transport[] = [
   },
   {
     name: "a child's pipes",
+    needs: [rpyc],
     connect: (script, args) =>
       meeting(async () => {
         const stream = await createPipeStream(
@@ -135,6 +144,20 @@ export const TRANSPORTS: readonly Transport[] = [
       }),
   },
 ];
+
+/** TCP through a real SSH server. */
+export const SSH_TUNNEL: Transport = {
+  name: "an ssh tunnel",
+  needs: [rpyc, ssh, sshd],
+  connect: (script, args) =>
+    meeting(async (resources) => {
+      const { tunnel } = resources.use(await testSsh());
+      const peer = await startPython(script, [...args, "--listen", "tcp"]);
+      resources.use(peer);
+      const via = { ssh: tunnel };
+      return [await createTunneledStream(HOST, peer.port, { via }), peer];
+    }),
+};
 
 async function meeting(
   meet: (

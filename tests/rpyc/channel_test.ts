@@ -27,12 +27,12 @@ const MODES = [
   { how: "compressed", compression: { level: 1 }, flags: ["--compress"] },
 ] as const;
 
-for (const { name, connect, accept } of TRANSPORTS) {
+for (const { name, needs, connect, accept } of TRANSPORTS) {
   for (const { how, compression, flags } of MODES) {
     const args = ["converse", ...flags, ...planArguments(PLAN)];
 
     peerTest(
-      rpyc,
+      needs,
       `Channel connects to RPyC's over ${name}, and all sizes pass both ways, ${how}`,
       async () => {
         await using meeting = await connect("channel_peer.py", args);
@@ -45,7 +45,7 @@ for (const { name, connect, accept } of TRANSPORTS) {
 
     if (!accept) continue;
     peerTest(
-      rpyc,
+      needs,
       `Channel accepts RPyC's over ${name}, and all sizes pass both ways, ${how}`,
       async () => {
         await using meeting = await accept("channel_peer.py", args);
@@ -145,9 +145,9 @@ peerTest(
   },
 );
 
-for (const { name, connect } of TRANSPORTS) {
+for (const { name, needs, connect } of TRANSPORTS) {
   peerTest(
-    rpyc,
+    needs,
     `Channel is lost when RPyC ends within a message over ${name}`,
     async () => {
       await using meeting = await connect("channel_peer.py", ["stall"]);

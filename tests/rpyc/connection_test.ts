@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { decodeHex, encodeHex } from "@std/encoding/hex";
 import { Channel } from "@sluice/sluice";
-import { peerTest, rpyc } from "../_peers.ts";
+import { peerTest } from "../_peers.ts";
 import { rpycVersion } from "./_python.ts";
 import { type Meeting, TRANSPORTS } from "./_transports.ts";
 import golden5 from "./golden_conversation_5.json" with { type: "json" };
@@ -35,9 +35,9 @@ async function pingTwice(meeting: Meeting): Promise<void> {
   await meeting.finish();
 }
 
-for (const { name, connect, accept } of TRANSPORTS) {
+for (const { name, needs, connect, accept } of TRANSPORTS) {
   peerTest(
-    rpyc,
+    needs,
     `rpyc.Connection answers a ping frame over ${name}, empty frames before it or not`,
     async () => {
       await using meeting = await connect("service_peer.py", []);
@@ -47,7 +47,7 @@ for (const { name, connect, accept } of TRANSPORTS) {
 
   if (!accept) continue;
   peerTest(
-    rpyc,
+    needs,
     `rpyc.Connection that connected over ${name} answers a ping frame`,
     async () => {
       await using meeting = await accept("service_peer.py", []);
