@@ -29,13 +29,6 @@ interface Waiter {
 const MIN_PAUSE = 5;
 const MAX_PAUSE = 1000;
 /**
- * How many TLS handshakes may be under way. One more ends the oldest: an honest
- * client is done within milliseconds, and a crowd of silent ones neither keeps
- * others out nor takes all files of the process.
- */
-const MAX_HANDSHAKES = 128;
-
-/**
  * Accepts connections while somebody waits for one. An accept that fails, as it
  * does without a free file, is tried again after a pause, and TLS handshakes
  * run beside it, so that a silent client holds up nobody.
@@ -44,7 +37,6 @@ export class Acceptor {
   readonly #listener: Deno.Listener;
   readonly #options: AcceptorOptions;
   readonly #closing = new AbortController();
-  readonly #handshakes = new Set<AbortController>();
   readonly #ready = new Fifo<SocketStream>();
   readonly #waiters = new Fifo<Waiter>();
   #accepting: Promise<void> | undefined;
@@ -93,7 +85,6 @@ export class Acceptor {
     this.#listener[Symbol.dispose]();
     for (const { reject } of this.#waiters.clear()) reject(reason);
     for (const stream of this.#ready.clear()) stream.abort(reason);
-    for (const clock of this.#handshakes) clock.abort(reason);
   }
 
   /** Closes, and waits until the address can be listened on again. */
@@ -150,29 +141,19 @@ export class Acceptor {
   }
 
   async #shakeHands(conn: Deno.TlsConn): Promise<void> {
-    const clock = new AbortController();
-    if (this.#handshakes.size === MAX_HANDSHAKES) {
-      const [oldest] = this.#handshakes;
-      oldest.abort(
-        new StreamClosedError(
-          `Cannot finish the handshake as their number must be <= ${MAX_HANDSHAKES}`,
-        ),
-      );
-      this.#handshakes.delete(oldest);
-    }
-    this.#handshakes.add(clock);
     const info = infoOf("tls", conn);
     try {
       await establish(
         `finish the handshake with ${info.remote?.hostname}`,
         (signal) => handshake(conn, signal),
-        { timeout: this.#options.handshakeTimeout, signal: clock.signal },
+        {
+          timeout: this.#options.handshakeTimeout,
+          signal: this.#closing.signal,
+        },
       );
       this.#deliver(new SocketStream(conn));
     } catch (error) {
       if (!this.closed) this.#report(error, "handshake", info);
-    } finally {
-      this.#handshakes.delete(clock);
     }
   }
 

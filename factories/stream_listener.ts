@@ -7,8 +7,7 @@ import type { SocketStream } from "../streams/socket_stream.ts";
  * - An accept that fails for want of a free file, or for any other passing
  *   reason, is tried again after 5 ms to 1 s. It never ends the iteration.
  * - TLS handshakes are done when a stream is handed out. They run beside the
- *   accepting, at most 128 at once and each under a deadline, so that silent
- *   clients hold up nobody.
+ *   accepting, each under a deadline, so that a silent client holds up nobody.
  * - Connections are accepted while somebody waits for one; until then they wait
  *   in the system's backlog.
  */
