@@ -1,4 +1,5 @@
 import { deadline } from "jsr:@std/async@^1.5.0/deadline";
+import { ConnectionLostError, StreamClosedError } from "../errors.ts";
 import { Interruptible } from "./_interruptible.ts";
 import { StreamTransport } from "./_stream_transport.ts";
 import { ByteStream, type StreamInfo } from "./byte_stream.ts";
@@ -58,29 +59,30 @@ class PairTransport implements ByteTransport {
   }
 
   async read(): Promise<Uint8Array | null> {
-    const { done, value } = await this.#reading.run(this.#reader.read());
+    const { done, value } = await this.#reading.run(this.#reader.read())
+      .catch((error) => fail("read", error));
     if (done) return null;
     if (value instanceof Uint8Array) return value;
     throw new TypeError("a chunk of the stream is no Uint8Array");
   }
 
-  write(data: Uint8Array): Promise<void> {
-    return this.#writing.run(this.#writer.write(data.slice()));
+  async write(data: Uint8Array): Promise<void> {
+    if (data.byteLength === 0) return; // Some pairs wait until it is read.
+    await this.#writing.run(this.#writer.write(data.slice()))
+      .catch((error) => fail("write", error));
   }
 
   closeWrite(): Promise<void> {
-    return this.#ending ??= this.#writing.run(this.#writer.close());
+    return this.#ending ??= this.#writing.run(this.#writer.close())
+      .catch((error) => fail("end the stream", error));
   }
 
   async close(): Promise<void> {
     const closed = new Error("stream was closed");
     this.#reading.interrupt(closed);
-    try {
-      await deadline(this.closeWrite(), END_TIMEOUT);
-    } finally {
-      this.#letGo(closed);
-      await this.#pair.close?.();
-    }
+    await deadline(this.closeWrite(), END_TIMEOUT).catch(() => {});
+    this.#letGo(closed);
+    await this.#pair.close?.();
   }
 
   async abort(reason: unknown): Promise<void> {
@@ -94,4 +96,12 @@ class PairTransport implements ByteTransport {
     this.#reader.cancel(reason).catch(() => {});
     this.#writer.abort(reason).catch(() => {});
   }
+}
+
+/** That somebody closed the pair is not that our local end was closed. */
+function fail(action: string, error: unknown): never {
+  if (!(error instanceof StreamClosedError)) throw error;
+  throw new ConnectionLostError(`Cannot ${action}: ${error.message}`, {
+    cause: error,
+  });
 }

@@ -164,8 +164,12 @@ export abstract class ByteStream implements ByteStreamPair, AsyncDisposable {
         this.#writableController = controller;
         if (this.#death) controller.error(this.#death.reason);
         const { signal } = controller;
-        // The sink's own abort() would wait for a write that is stuck.
-        signal.addEventListener("abort", () => this.abort(signal.reason));
+        // The sink's own abort() would wait for a write that is stuck. The abort
+        // that is being asked for has to be under way before the stream fails.
+        signal.addEventListener(
+          "abort",
+          () => queueMicrotask(() => this.abort(signal.reason)),
+        );
       },
       write: (chunk) => this.#write(chunk),
       close: () => this.closeWrite(),
