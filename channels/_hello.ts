@@ -32,6 +32,15 @@ export function encodeHello(
   return concat([MAGIC_VERSION_SUITE, new Uint8Array([code, 0]), random]);
 }
 
+/** Whether the first bytes of a peer, however few, may begin a HELLO. */
+export function mayBeHello(bytes: Uint8Array): boolean {
+  const length = Math.min(bytes.byteLength, MAGIC_VERSION_SUITE.byteLength);
+  return equals(
+    bytes.subarray(0, length),
+    MAGIC_VERSION_SUITE.subarray(0, length),
+  );
+}
+
 /**
  * Which side we are, from our HELLO and the peer's.
  *
@@ -39,11 +48,10 @@ export function encodeHello(
  * claims the role that we have.
  */
 export function resolveRole(ours: Uint8Array, theirs: Uint8Array): SecureRole {
-  const prefix = theirs.subarray(0, MAGIC_VERSION_SUITE.byteLength);
   const ourRole = ours[ROLE_OFFSET]!;
   const theirRole = theirs[ROLE_OFFSET]!;
   if (
-    !equals(prefix, MAGIC_VERSION_SUITE) || theirRole > RESPONDER ||
+    !mayBeHello(theirs) || theirRole > RESPONDER ||
     theirs[FLAGS_OFFSET] !== 0 || equals(ours, theirs) ||
     (ourRole === theirRole && ourRole !== AUTO)
   ) {

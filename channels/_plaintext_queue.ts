@@ -24,7 +24,7 @@ export class PlaintextQueue {
   #roomy?: () => void;
 
   /** @param onCancel Called when nobody wants more. */
-  constructor(onCancel: (reason: unknown) => void) {
+  constructor(onCancel: (reason: unknown) => Promise<void>) {
     this.readable = new ReadableStream<Uint8Array>({
       start: (controller) => {
         this.#controller = controller;

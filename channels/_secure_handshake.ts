@@ -7,6 +7,7 @@ import {
   encodeHello,
   HELLO_LENGTH,
   HELLO_RANDOM_LENGTH,
+  mayBeHello,
   resolveRole,
 } from "./_hello.ts";
 import { HandshakeState } from "./_noise/handshake_state.ts";
@@ -206,6 +207,9 @@ export class SecureHandshake {
       this.#rest = value.subarray(room);
       this.#held.set(value.subarray(0, room), this.#heldLength);
       this.#heldLength += Math.min(value.byteLength, room);
+      // A peer that speaks something else may wait for us: it is told at once.
+      const held = this.#held.subarray(0, this.#heldLength);
+      if (count === HELLO_LENGTH && !mayBeHello(held)) throw notAuthentic();
     }
     if (this.#heldLength > limit) throw notAuthentic();
     const result = this.#held.slice(0, count);

@@ -75,17 +75,17 @@ export class SecureTransport implements ByteTransport {
       await Promise.race([this.#halfClose, this.#aborted.promise]);
       await this.#stream.close();
     } catch (error) {
-      this.abort(error);
+      await this.abort(error);
     } finally {
       clearTimeout(timer);
-      this.#plaintextReader.cancel().catch(() => {});
+      await this.#plaintextReader.cancel().catch(() => {});
     }
   }
 
-  abort(reason: unknown): void {
+  async abort(reason: unknown): Promise<void> {
     this.#endAt(reason);
-    this.#plaintextReader.cancel(reason).catch(() => {});
     this.#stream.abort?.(reason);
+    await this.#plaintextReader.cancel(reason).catch(() => {});
   }
 
   /** Ends our direction without CLOSE. */

@@ -66,7 +66,10 @@ export class RecordDecryptionStream
       // Whatever an engine says, a record that does not open is not authentic.
       () => this.#fail(notAuthentic()),
     );
-    this.#plaintext = new PlaintextQueue((reason) => this.#fail(reason));
+    this.#plaintext = new PlaintextQueue((reason) => {
+      this.#fail(reason);
+      return this.#opened.stop(); // No earlier than what is in work.
+    });
     this.readable = this.#plaintext.readable;
     this.writable = new WritableStream({
       start: async (controller) => {
@@ -89,7 +92,7 @@ export class RecordDecryptionStream
     this.#parsing = true;
     try {
       for (const record of this.#parser.parse(inArrayBuffer(chunk))) {
-        if (this.#failure) break;
+        if (this.#opened.over) break;
         if (this.#opened.size >= MAX_RECORDS_IN_WORK) {
           await this.#opened.below(MAX_RECORDS_IN_WORK);
         }
@@ -103,6 +106,7 @@ export class RecordDecryptionStream
     this.#closeIfOver();
     const room = this.#plaintext.room();
     if (room) await room;
+    if (this.#opened.over) await this.#opened.stop(); // Until it has been told.
     if (this.#failure) throw this.#failure.error;
   }
 
@@ -121,27 +125,24 @@ export class RecordDecryptionStream
 
   /** Takes the next plaintexts in order, all of them authentic. */
   #release(plaintexts: readonly Uint8Array[]): void {
-    try {
-      for (const plaintext of plaintexts) {
-        const body = this.#opener.accept(plaintext);
-        if (body) this.#plaintext.push(body);
-      }
-    } catch (error) {
-      return this.#fail(error);
+    for (const plaintext of plaintexts) {
+      const body = this.#opener.accept(plaintext);
+      if (body) this.#plaintext.push(body);
     }
     if (!this.#parsing) this.#closeIfOver();
   }
 
   /** Closes the readable end at CLOSE, if that was the last of what has come. */
   #closeIfOver(): void {
-    if (!this.#opener.closed || this.#opened.size > 0) return;
     if (this.#isOver()) this.#plaintext.end();
-    else this.#fail(notAuthentic());
+    else if (this.#opener.closed && this.#opened.size === 0) {
+      this.#fail(notAuthentic());
+    }
   }
 
   #isOver(): boolean {
     return this.#opener.closed && this.#opened.size === 0 &&
-      this.#parser.pending === 0;
+      !this.#opened.over && this.#parser.pending === 0;
   }
 
   #fail(error: unknown): void {

@@ -86,6 +86,7 @@ export class RecordEncryptionStream
       {
         async start(controller) {
           sealed = new OrderedResults(
+            // It throws if the stage was given up while it was being closed.
             (records) => {
               for (const chunk of toChunks(records)) controller.enqueue(chunk);
             },

@@ -1,0 +1,354 @@
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertRejects,
+  assertStrictEquals,
+  assertThrows,
+} from "@std/assert";
+import { concat } from "@std/bytes/concat";
+import { mock } from "node:test";
+import {
+  type ByteStreamPair,
+  Channel,
+  type ChannelOptions,
+  ConnectionLostError,
+  EncryptedChannel,
+  EncryptionError,
+  type SecureOptions,
+  SecureStream,
+  StreamClosedError,
+  StreamError,
+  StreamTimeoutError,
+} from "@sluice/sluice";
+import type { SecureTestOptions } from "../../channels/_secure_handshake.ts";
+import { INITIATOR, KEY, recordTranscript, RESPONDER } from "./_secure.ts";
+import {
+  around,
+  bareEnds,
+  type Ends,
+  frameOf,
+  isPending,
+  JOINTS,
+  manualPair,
+  noise,
+  pairOf,
+  reasonOf,
+  settle,
+  text,
+} from "./_support.ts";
+
+interface Pair extends AsyncDisposable {
+  near: EncryptedChannel;
+  far: EncryptedChannel;
+}
+
+function encrypted(
+  ends: Ends,
+  options: ChannelOptions & SecureOptions = {},
+): Pair {
+  const near = new EncryptedChannel(ends.near, KEY, options);
+  const far = new EncryptedChannel(ends.far, KEY, options);
+  return {
+    near,
+    far,
+    async [Symbol.asyncDispose]() {
+      await Promise.all([near.close(), far.close()]);
+    },
+  };
+}
+
+Deno.test("EncryptedChannel carries messages of every size over every kind of stream", async () => {
+  for (const [name, join] of Object.entries(JOINTS)) {
+    await using pair = encrypted(await join());
+    const { near, far } = pair;
+    const sizes = around(65_518, 65_536, 1_000_000);
+    const sending = (async () => {
+      for (const size of sizes) await near.send(noise(size));
+    })();
+    for (const size of sizes) {
+      const message = await far.recv();
+      assertEquals(message?.byteLength, size, name);
+      assertEquals(message, noise(size), name);
+    }
+    await sending;
+  }
+});
+
+Deno.test("EncryptedChannel compresses and batches as it is told, in all combinations", async () => {
+  for (const compression of [false, {}] as const) {
+    for (const batching of [false, { size: 7, timeout: 5 }] as const) {
+      await using pair = encrypted(bareEnds(), { compression, batching });
+      const { near, far } = pair;
+      const messages = Array.from({ length: 50 }, (_, i) => text(i * 400));
+      const sending = (async () => {
+        for (const message of messages) await near.send(message);
+        await near.flush();
+      })();
+      for (const message of messages) assertEquals(await far.recv(), message);
+      await sending;
+      const sent = messages.reduce(
+        (sum, { byteLength }) => sum + byteLength,
+        0,
+      );
+      assertEquals(near.stats.bytesSent < sent, compression !== false);
+    }
+  }
+});
+
+Deno.test("EncryptedChannel queues what is sent before the handshake is done", async () => {
+  const { near, far } = bareEnds();
+  const one = new EncryptedChannel(near, KEY, { highWaterMark: 1000 });
+  const first = [one.send(noise(10)), one.send(noise(20))];
+  await Promise.all(first);
+  await one.send(noise(2000));
+  const waits = one.send(noise(5)); // The high water mark has been passed.
+  assert(await isPending(waits));
+  assert(await isPending(one.ready));
+  const other = new EncryptedChannel(far, KEY);
+  await Promise.all([one.ready, other.ready, waits]);
+  for (const size of [10, 20, 2000, 5]) {
+    assertEquals(await other.recv(), noise(size));
+  }
+  await Promise.all([one.close(), other.close()]);
+});
+
+Deno.test("EncryptedChannel ends cleanly, and each direction by itself", async () => {
+  for (const join of Object.values(JOINTS)) {
+    const { near, far } = encrypted(await join());
+    await near.send(noise(3));
+    await near.writable.close();
+    assertEquals(await far.recv(), noise(3));
+    assertEquals(await far.recv(), null);
+    await far.send(noise(100_000));
+    await far.writable.close();
+    assertEquals(await near.recv(), noise(100_000));
+    assertEquals(await near.recv(), null);
+    assertEquals([await near.finished, await far.finished], [
+      undefined,
+      undefined,
+    ]);
+  }
+});
+
+Deno.test("EncryptedChannel understands SecureStream: its bytes are frames", async () => {
+  const { near, far } = bareEnds();
+  const channel = new EncryptedChannel(near, KEY);
+  const stream = await SecureStream.open(far, KEY);
+  await stream.write(frameOf(noise(10)));
+  assertEquals(await channel.recv(), noise(10));
+  await channel.send(noise(20));
+  assertEquals(await stream.read(26), frameOf(noise(20)));
+  await channel.writable.close();
+  assertEquals(await stream.read(1), null);
+  await stream.closeWrite();
+  assertEquals(await channel.recv(), null);
+  assertEquals([await channel.finished, await stream.finished], [
+    undefined,
+    undefined,
+  ]);
+});
+
+Deno.test("EncryptedChannel with another key fails every call with one EncryptionError", async () => {
+  const { near, far } = bareEnds();
+  const one = new EncryptedChannel(near, KEY, { role: "initiator" });
+  const other = new EncryptedChannel(far, KEY.with(0, 99), {
+    role: "responder",
+  });
+  const calls = [
+    other.ready,
+    other.recv(),
+    other.flush(),
+    other.poll(Infinity),
+  ];
+  const error = await reasonOf(other.ready);
+  assertInstanceOf(error, EncryptionError);
+  for (const call of [...calls, other.send(noise(1)), other.recv()]) {
+    assertStrictEquals(await reasonOf(call), error);
+  }
+  assertStrictEquals(await other.finished, error);
+  await assertRejects(() => one.ready);
+  assertEquals([one.closed, other.closed], [true, true]);
+});
+
+Deno.test("EncryptedChannel lets no byte of a stranger reach the frames or zlib", async () => {
+  const bombs = [
+    frameOf(noise(0), { length: 2 ** 32 - 1 }), // Over every limit.
+    frameOf(noise(40), { flag: 1 }), // No zlib data.
+    frameOf(noise(200)),
+    new Uint8Array(1_000_000),
+  ];
+  for (const bomb of bombs) {
+    // In place of the handshake.
+    const first = new EncryptedChannel(pairOf([bomb]), KEY);
+    assertInstanceOf(await reasonOf(first.recv()), EncryptionError);
+    assertEquals(first.stats.bytesReceived, 0);
+    // Behind one that is right.
+    const { initiator } = await recordTranscript([], []);
+    const answered = Promise.withResolvers<void>();
+    let written = 0;
+    const writable = new WritableStream<Uint8Array>({
+      write(chunk) {
+        if ((written += chunk.byteLength) >= 80) answered.resolve();
+      },
+    });
+    const peer = async function* () {
+      yield initiator.slice(0, 80);
+      await answered.promise;
+      yield initiator.slice(80, 99); // READY
+      yield concat([bomb, new Uint8Array(65_537)]);
+    };
+    const second = new EncryptedChannel(
+      pairOf(peer(), writable),
+      KEY,
+      RESPONDER,
+    );
+    assertInstanceOf(await reasonOf(second.recv()), EncryptionError);
+    assertEquals(second.stats.bytesReceived, 0);
+    assertInstanceOf(await second.finished, EncryptionError);
+  }
+});
+
+Deno.test("EncryptedChannel fails both directions for a byte after CLOSE, though it has read the end", async () => {
+  const { responder } = await recordTranscript([], [frameOf(noise(4))]);
+  const started = Promise.withResolvers<void>();
+  const late = Promise.withResolvers<void>();
+  let written = 0;
+  const writable = new WritableStream<Uint8Array>({
+    write(chunk) {
+      if ((written += chunk.byteLength) >= 80) started.resolve();
+    },
+  });
+  const peer = async function* () {
+    yield responder.slice(0, 32);
+    await started.promise;
+    yield responder.slice(32);
+    await late.promise;
+    yield new Uint8Array([0]);
+  };
+  const channel = new EncryptedChannel(
+    pairOf(peer(), writable),
+    KEY,
+    INITIATOR,
+  );
+  assertEquals(await channel.recv(), noise(4));
+  assertEquals(await channel.recv(), null);
+  await channel.send(noise(1));
+  late.resolve();
+  const failure = await channel.finished;
+  assertInstanceOf(failure, EncryptionError);
+  assertStrictEquals(await reasonOf(channel.send(noise(1))), failure);
+});
+
+Deno.test("EncryptedChannel takes an end without CLOSE for a lost connection, after what was whole", async () => {
+  const options: SecureTestOptions = {};
+  for (const join of Object.values(JOINTS)) {
+    const { near, far } = await join();
+    const channel = new EncryptedChannel(near, KEY, options);
+    const stream = await SecureStream.open(far, KEY);
+    await stream.write(frameOf(noise(5)));
+    assertEquals(await channel.recv(), noise(5));
+    stream.abort(new ConnectionLostError("gone"));
+    const error = await reasonOf(channel.recv());
+    assertInstanceOf(error, ConnectionLostError);
+    assertStrictEquals(await reasonOf(channel.send(noise(1))), error);
+    assertStrictEquals(await channel.finished, error);
+  }
+});
+
+Deno.test("EncryptedChannel gives up on a silent peer at its deadline", async () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  try {
+    const pair = manualPair();
+    const channel = new EncryptedChannel(pair, KEY, { handshakeTimeout: 1000 });
+    const calls = [channel.ready, channel.recv(), channel.flush()];
+    mock.timers.tick(999);
+    for (const call of calls) assert(await isPending(call));
+    mock.timers.tick(1);
+    const error = await reasonOf(channel.ready);
+    assertInstanceOf(error, StreamTimeoutError);
+    assertEquals(error.timeout, 1000);
+    for (const call of calls) assertStrictEquals(await reasonOf(call), error);
+    assertStrictEquals(await channel.finished, error);
+  } finally {
+    mock.timers.reset();
+  }
+});
+
+Deno.test("EncryptedChannel can be aborted and closed within the handshake", async () => {
+  const reason = new Error("changed my mind");
+  const aborted = manualPair();
+  const first = new EncryptedChannel(aborted, KEY);
+  const recv = first.recv();
+  await settle();
+  first.abort(reason);
+  assertStrictEquals(await reasonOf(recv), reason);
+  assertStrictEquals(await reasonOf(first.ready), reason);
+  await first.finished;
+
+  const closed = manualPair();
+  const second = new EncryptedChannel(closed, KEY, { closeTimeout: 20 });
+  await settle();
+  await second.close();
+  await assertRejects(() => second.ready);
+  await assertRejects(() => second.send(noise(1)));
+
+  for (const pair of [aborted, closed]) {
+    await settle();
+    await assertRejects(() => pair.writable.getWriter().closed);
+    assertEquals((await pair.readable.getReader().read()).done, true);
+  }
+});
+
+Deno.test("EncryptedChannel refuses a plain Channel at its first frame, without waiting for more", async () => {
+  const pair = manualPair();
+  const secure = new EncryptedChannel(pair, KEY);
+  pair.source.enqueue(frameOf(noise(1)));
+  assertInstanceOf(await reasonOf(secure.recv()), EncryptionError);
+
+  const { near, far } = bareEnds();
+  const one = new EncryptedChannel(near, KEY);
+  const other = new Channel(far);
+  await assertRejects(() => one.recv(), StreamError);
+  await assertRejects(() => other.recv(), StreamError);
+});
+
+Deno.test("EncryptedChannel copies its key and refuses misuse at once", async () => {
+  const { near, far } = bareEnds();
+  const key = KEY.slice();
+  const one = new EncryptedChannel(near, key);
+  key.fill(0);
+  const other = new EncryptedChannel(far, KEY);
+  await one.send(noise(2));
+  assertEquals(await other.recv(), noise(2));
+  await Promise.all([one.close(), other.close()]);
+
+  const make =
+    (key: Uint8Array, options?: object, pair: ByteStreamPair = manualPair()) =>
+    () => new EncryptedChannel(pair, key, options);
+  assertThrows(
+    make(noise(15)),
+    RangeError,
+    "Cannot encrypt as key must be 16 to 64 bytes",
+  );
+  assertThrows(make(new Uint8Array(32)), RangeError, "all its bytes are equal");
+  assertThrows(make(KEY, { role: "server" }), TypeError, "role");
+  assertThrows(
+    make(KEY, { handshakeTimeout: -1 }),
+    RangeError,
+    "handshakeTimeout",
+  );
+  assertThrows(make(KEY, { highWaterMark: 0 }), RangeError, "highWaterMark");
+  const locked = manualPair();
+  locked.writable.getWriter();
+  assertThrows(make(KEY, {}, locked), TypeError, "locked");
+});
+
+Deno.test("EncryptedChannel says what its stream is closed with after a failed send, too", async () => {
+  const { near, far } = encrypted(bareEnds());
+  await Promise.all([near.ready, far.ready]);
+  await near.close();
+  assertInstanceOf(await reasonOf(near.send(noise(1))), StreamClosedError);
+  assertEquals(await far.recv(), null);
+  await far.close();
+});
