@@ -180,10 +180,12 @@ Deno.test("EncryptedChannel talks to who has the key, and to nobody else", async
     assertEquals(await server.recv(), HELLO);
   }
   const [near, far] = PipeStream.createPair();
-  await using client = new EncryptedChannel(near, key);
-  await using stranger = new EncryptedChannel(far, key.toReversed());
-  await assertRejects(() => stranger.recv(), sluice.EncryptionError);
-  await assertRejects(() => client.recv(), sluice.StreamError);
+  await using stranger = new EncryptedChannel(near, key.toReversed(), {
+    role: "initiator",
+  });
+  await using server = new EncryptedChannel(far, key);
+  await assertRejects(() => server.recv(), sluice.EncryptionError);
+  await assertRejects(() => stranger.recv(), sluice.ConnectionLostError);
 });
 
 Deno.test("BatchingChannel sends batchSize messages in one write", async () => {
