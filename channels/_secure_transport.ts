@@ -17,6 +17,7 @@ export class SecureTransport implements ByteTransport {
   readonly #stream: MaybeClosable;
   readonly #plaintextReader: ReadableStreamDefaultReader<Uint8Array>;
   readonly #plaintextWriter: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #recordReader: ReadableStreamDefaultReader<Uint8Array>;
   readonly #recordWriter: WritableStreamDefaultWriter<Uint8Array>;
   /** Settles when all that we sent, with CLOSE, is in the stream below. */
   readonly #outbound: Promise<void>;
@@ -32,16 +33,18 @@ export class SecureTransport implements ByteTransport {
     this.#stream = stream;
     this.#plaintextReader = decryption.readable.getReader();
     this.#plaintextWriter = encryption.writable.getWriter();
+    this.#recordReader = encryption.readable.getReader();
     this.#recordWriter = stream.writable.getWriter();
-    this.#outbound = this.#send(encryption.readable);
+    this.#outbound = this.#sendRecords();
     // What is not authentic ends our direction too, even if nobody reads.
     stream.readable.pipeTo(decryption.writable)
-      .catch((error) => this.#endAt(error));
+      .catch((error) => this.#endAt(error)).catch(() => {});
     // Whoever reads or writes next learns of a failure.
     this.#aborted.promise.catch(() => {});
     this.#outbound.catch(() => {});
     this.#plaintextReader.closed.catch(() => {});
     this.#plaintextWriter.closed.catch(() => {});
+    this.#recordReader.closed.catch(() => {});
     this.#recordWriter.closed.catch(() => {});
   }
 
@@ -82,26 +85,29 @@ export class SecureTransport implements ByteTransport {
     }
   }
 
+  /** Settles when nothing is being encrypted or decrypted any more. */
   async abort(reason: unknown): Promise<void> {
-    this.#endAt(reason);
+    const ended = this.#endAt(reason);
     this.#stream.abort?.(reason);
-    await this.#plaintextReader.cancel(reason).catch(() => {});
+    await Promise.allSettled([ended, this.#plaintextReader.cancel(reason)]);
   }
 
-  /** Ends our direction without CLOSE. */
-  #endAt(reason: unknown): void {
+  /** Ends our direction without CLOSE, even behind a write that is stuck. */
+  #endAt(reason: unknown): Promise<void> {
     this.#aborted.reject(reason);
-    this.#plaintextWriter.abort(reason).catch(() => {});
     this.#recordWriter.abort(reason).catch(() => {});
+    return this.#recordReader.cancel(reason);
   }
 
-  async #send(records: ReadableStream<Uint8Array>): Promise<void> {
+  async #sendRecords(): Promise<void> {
     try {
-      for await (const chunk of records) {
-        if (chunk.byteLength > 0) await this.#recordWriter.write(chunk);
+      for (;;) {
+        const { done, value } = await this.#recordReader.read();
+        if (done) return;
+        if (value.byteLength > 0) await this.#recordWriter.write(value);
       }
     } catch (error) {
-      this.#endAt(error);
+      this.#endAt(error).catch(() => {});
       throw error;
     }
   }

@@ -70,7 +70,7 @@ export class RecordEncryptionStream
     const seal = async (type: number, body: Uint8Array) => {
       await room();
       if (sealer.rekeyIsDue) await sealer.rekey();
-      sealed.push(sealer.seal(type, body));
+      if (!sealed.over) sealed.push(sealer.seal(type, body));
     };
     const sealAll = async (chunk: Uint8Array) => {
       if (chunk.byteLength === 0) {
