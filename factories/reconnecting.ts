@@ -137,7 +137,6 @@ async function* lend(
   const started = performance.now();
   const lasted = channel.finished.then(() => performance.now() - started);
   const abort = () => channel.abort(signal?.reason);
-  if (signal?.aborted) abort();
   signal?.addEventListener("abort", abort, { once: true });
   try {
     signal?.throwIfAborted();

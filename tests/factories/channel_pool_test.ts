@@ -152,7 +152,16 @@ Deno.test("ChannelPool lets leave what was sent, and then uses the channel again
 
 Deno.test("ChannelPool does not use a channel again whose peer does not read", async () => {
   await using factory = new Factory({ closeTimeout: 50 });
-  await using pool = new ChannelPool({ connect: factory.connect, size: 1 });
+  let open = 0;
+  await using pool = new ChannelPool({
+    size: 1,
+    connect: async () => {
+      assertEquals(open++, 0); // A place is free when the channel is closed.
+      const channel = await factory.connect();
+      channel.finished.then(() => open--);
+      return channel;
+    },
+  });
   const lease = await pool.acquire();
   // More than both boxes and the pipe hold.
   for (let i = 0; i < 5; i++) {
@@ -162,9 +171,11 @@ Deno.test("ChannelPool does not use a channel again whose peer does not read", a
     );
   }
   assert(lease.channel.stats.queuedBytes > 0);
-  await lease.release(); // Gives it a second.
-  assert(factory.near[0].closed);
-  await using next = await pool.acquire();
+  const releasing = lease.release(); // Gives it a second.
+  while (!factory.near[0].closed) await turn();
+  const acquiring = pool.acquire();
+  await releasing;
+  await using next = await acquiring;
   assertStrictEquals(next.channel, factory.near[1]);
 });
 
@@ -235,8 +246,8 @@ Deno.test("ChannelPool closes a channel that was idle for idleTimeout, not one i
 Deno.test("ChannelPool closes a channel that has reached maxAge, once it is idle", async () => {
   await using factory = new Factory();
   const { connect } = factory;
-  await using pool = new ChannelPool({ connect, maxAge: 30 });
-  const until = performance.now() + 31;
+  await using pool = new ChannelPool({ connect, maxAge: 200 });
+  const until = performance.now() + 201;
   const old = await pool.acquire();
   while (performance.now() < until) await turn();
   assert(!old.channel.closed);
@@ -387,6 +398,18 @@ Deno.test("closing the pool settles whoever waits, and closes what is idle, bein
   assert(factory.near[1].closed);
   await assertRejects(() => pool.acquire(), StreamClosedError);
   await pool.close();
+});
+
+Deno.test("a connect that comes true after the pool was closed is closed, which closing waits for", async () => {
+  await using factory = new Factory();
+  const { pool, attempts } = manualPool(1);
+  const acquiring = assertRejects(() => pool.acquire(), StreamClosedError);
+  const closing = pool.close();
+  await acquiring;
+  attempts[0].succeed(await factory.connect());
+  await closing;
+  assert(factory.near[0].closed);
+  assertEquals(pool.stats.idle, 0);
 });
 
 Deno.test("ChannelPool refuses limits that are none", () => {

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { encodeHex } from "@std/encoding/hex";
 import { fromFileUrl } from "@std/path/from-file-url";
 import {
@@ -108,6 +108,29 @@ Deno.test("connect to a command that dies within the handshake leaves nothing", 
   );
 });
 
+Deno.test({
+  name: "connect that gives a silent command up has ended it by then",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    await using place = await socketPath();
+    const script = 'echo $$ > "$0.new"; mv "$0.new" "$0"; exec sleep 60';
+    const abortion = new AbortController();
+    const connecting = connect({
+      command: ["sh", "-c", script, place.path],
+      signal: abortion.signal,
+    }, { key: KEY });
+    const rejected = assertRejects(() => connecting, Error, "enough");
+    let pid = "";
+    while (pid === "") {
+      pid = await Deno.readTextFile(place.path).catch(() => "");
+    }
+    abortion.abort(new Error("enough"));
+    await rejected;
+    // Not even as a process that has ended and nobody has waited for.
+    assertThrows(() => Deno.kill(Number(pid), "SIGCONT"));
+  },
+});
+
 Deno.test("connect refuses wrong options before it connects", async () => {
   using listener = listen({ port: 0 });
   const { port } = listener.addr;
@@ -190,7 +213,7 @@ Deno.test("connect that is aborted within the handshake rejects with the reason,
   const abortion = new AbortController();
   const connecting = connect(
     { port: listener.addr.port, signal: abortion.signal },
-    { key: KEY },
+    { key: KEY, handshakeTimeout: 0 },
   );
   await using peer = await listener.accept();
   abortion.abort(new Error("changed my mind"));

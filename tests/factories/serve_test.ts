@@ -167,6 +167,21 @@ Deno.test("serve at maxConnections can be shut down", async () => {
   await shutdown;
 });
 
+Deno.test("serve at maxConnections can be shut down although its handler never ends", async () => {
+  const started = new Log<string>();
+  const server = serve(
+    { port: 0, maxConnections: 1, shutdownTimeout: 50 },
+    () => {
+      started.add("handler");
+      return new Promise(() => {});
+    },
+  );
+  await using channel = await connect({ port: server.addr.port });
+  await started.atLeast(1);
+  await server.shutdown();
+  await channel.recv().catch(() => {});
+});
+
 Deno.test("shutdown lets a handler finish, and takes no new connection", async () => {
   const { promise: finishing, resolve: finish } = Promise.withResolvers<void>();
   const server = serve({ port: 0 }, async (channel) => {
