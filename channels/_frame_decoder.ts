@@ -40,7 +40,7 @@ export class FrameDecoder {
   readonly #pool = new MessagePool();
 
   /** The frame being put together: its header, then its payload. */
-  readonly #header = new Uint8Array(HEADER_SIZE);
+  #header: Uint8Array = EMPTY;
   #headerFilled = 0;
   #length = 0;
   /** Memory for the payload, and for what follows it up to the next header's end. */
@@ -144,6 +144,7 @@ export class FrameDecoder {
   /** Goes on with, or begins, a frame that is not whole; returns where it stopped. */
   #resume(chunk: Uint8Array, at: number, batch: FrameBatch): number {
     if (this.#headerFilled < HEADER_SIZE) {
+      if (this.#header === EMPTY) this.#header = new Uint8Array(HEADER_SIZE);
       const part = chunk.subarray(at, at + HEADER_SIZE - this.#headerFilled);
       this.#header.set(part, this.#headerFilled);
       this.#headerFilled += part.byteLength;

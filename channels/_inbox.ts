@@ -20,7 +20,7 @@ export class Inbox {
   #next = 0;
   #queuedBytes = 0;
   readonly #receivers = new Fifo<Receiver>();
-  readonly #watchers = new Set<() => void>();
+  #watchers: Set<() => void> | undefined;
   #resume: (() => void) | undefined;
   #over: { readonly failure?: unknown } | undefined;
   #taken = 0;
@@ -160,7 +160,7 @@ export class Inbox {
     const timer = timeout > MAX_TIME ? undefined : setTimeout(stop, timeout);
     signal?.addEventListener("abort", stop, { once: true });
     const watcher = () => wake();
-    this.#watchers.add(watcher);
+    (this.#watchers ??= new Set()).add(watcher);
     try {
       // A `recv()` may take what has arrived before we see it.
       while (waiting && !this.#ready) {
@@ -168,7 +168,7 @@ export class Inbox {
       }
       signal?.throwIfAborted();
     } finally {
-      this.#watchers.delete(watcher);
+      this.#watchers?.delete(watcher);
       signal?.removeEventListener("abort", stop);
       clearTimeout(timer);
     }
@@ -187,6 +187,6 @@ export class Inbox {
   }
 
   #notify(): void {
-    for (const watcher of this.#watchers) watcher();
+    this.#watchers?.forEach((watcher) => watcher());
   }
 }

@@ -5,24 +5,33 @@ import {
   StreamTimeoutError,
 } from "../errors.ts";
 import { describe, toStreamError } from "../streams/_stream_error.ts";
-import { ByteStream } from "../streams/byte_stream.ts";
+import { accessOf, ByteStream } from "../streams/byte_stream.ts";
 import type { ByteStreamPair } from "../streams/byte_stream_pair.ts";
-import { FrameDecoder } from "./_frame_decoder.ts";
-import { handled, rejected } from "./_handled.ts";
+import { type FrameBatch, FrameDecoder } from "./_frame_decoder.ts";
+import { handled, rejected, rejectHandled } from "./_handled.ts";
 import { Inbox } from "./_inbox.ts";
 import { Liveness } from "./_liveness.ts";
 import { Outbox } from "./_outbox.ts";
-import { assemble, type Pipeline, type Stages } from "./_pipeline.ts";
+import {
+  assemble,
+  type Pipeline,
+  type PipelineHooks,
+  type Stages,
+} from "./_pipeline.ts";
 import type { StageOpener } from "./_staged_options.ts";
+import { untilQuiet } from "./_until_quiet.ts";
 import { inflate } from "./_zlib.ts";
 import { BatchingStream } from "./batching_stream.ts";
 import type { ChannelConfig } from "./_options.ts";
+
+/** How long a channel that is closed reads on at most, in milliseconds. */
+const MAX_LINGER = 500;
 
 /**
  * The running parts of a channel: its pipeline between the two boxes, and how
  * it ends. Each direction ends by itself; a failure ends both, once.
  */
-export class Link {
+export class Link implements PipelineHooks {
   readonly inbox: Inbox;
   readonly outbox: Outbox;
   /** Settles when the pipeline stands: at once, or after what `open` does. */
@@ -46,18 +55,22 @@ export class Link {
   readonly #stream: ByteStreamPair;
   readonly #config: ChannelConfig;
   readonly #decoder: FrameDecoder;
-  readonly #liveness: Liveness;
-  readonly #opening = new AbortController();
+  /** Timers; none by default, as most of what follows: an idle channel is small. */
+  #liveness: Liveness | undefined;
+  #opening: AbortController | undefined;
   readonly #resolveFinished: (failure: StreamError | undefined) => void;
-  readonly #outboundEnd = Promise.withResolvers<void>();
+  #outboundEnd: PromiseWithResolvers<void> | undefined;
   #pipeline: Pipeline | undefined;
   #writing = false;
   #peerEnded = false;
   #inboundOver = false;
   #outboundOver = false;
   #ending = false;
+  /** Whether all that was accepted has been handed to the transport, but for the end. */
+  #allSent = false;
   #closing: Promise<void> | undefined;
-  readonly #onFailure: ((reason: unknown) => void)[] = [];
+  #lingering: AbortController | undefined;
+  #onFailure: ((reason: unknown) => void)[] | undefined;
   #failure: { readonly reason: unknown } | undefined;
 
   constructor(
@@ -66,8 +79,9 @@ export class Link {
     open: StageOpener | undefined,
   ) {
     const { highWaterMark, batching, maxMessageSize, heartbeat } = config;
-    assertUnlocked(stream);
     const ours = stream instanceof ByteStream;
+    if (ours) accessOf(stream).assertUnlocked();
+    else assertUnlocked(stream);
     this.lends = ours || open !== undefined;
     this.#stream = stream;
     this.#config = config;
@@ -77,28 +91,16 @@ export class Link {
       highWaterMark,
       // Stages take a chunk in before they are done with it.
       ours && open === undefined && batching === undefined,
-      (reason) => this.fail(toStreamError(reason, "send message")),
+      (reason) => this.#failOutbound(reason),
     );
-    handled(this.#outboundEnd.promise); // Whoever asks for it sees it.
     const finished = Promise.withResolvers<StreamError | undefined>();
     this.finished = finished.promise;
     this.#resolveFinished = finished.resolve;
-    this.#liveness = new Liveness(config, {
-      sent: () => this.bytesSent,
-      received: () => this.bytesReceived,
-      receiving: () => this.#decoder.pending,
-      sending: () => this.outbox.queuedBytes > 0 || this.#writing,
-      listening: () => !this.inbox.full && !this.#inboundOver,
-      beat: () => {
-        if (!this.#ending) this.outbox.put(EMPTY, false);
-      },
-      fail: (error) => this.fail(error),
-    });
     if (open) {
       this.ready = handled(this.#open(open)); // Every other call tells as well.
     } else {
       this.#assemble({});
-      this.ready = Promise.resolve();
+      this.ready = READY;
     }
   }
 
@@ -132,21 +134,25 @@ export class Link {
   /** Calls `tell` at the failure, if there is to be one, or now if there was. */
   onFailure(tell: (reason: unknown) => void): void {
     if (this.#failure) tell(this.#failure.reason);
-    else this.#onFailure.push(tell);
+    else (this.#onFailure ??= []).push(tell);
   }
 
   /** Settles when all that was accepted has been handed to the transport. */
   flush(): Promise<void> {
     if (this.#failure) return rejected(this.#failure.reason);
-    return this.#ending ? this.#outboundEnd.promise : this.outbox.flush();
+    return this.#ending ? this.endOutbound() : this.outbox.flush();
   }
 
   /** Ends our direction after all that was accepted; settles when that is done. */
   endOutbound(): Promise<void> {
-    if (!this.#ending && !this.#failure) {
+    if (this.#failure) return rejected(this.#failure.reason);
+    if (!this.#ending) {
       this.#ending = true;
+      this.outbox.flush().then(() => this.#allSent = true, () => {});
       this.outbox.end();
     }
+    this.#outboundEnd ??= Promise.withResolvers();
+    if (this.#outboundOver) this.#outboundEnd.resolve();
     return this.#outboundEnd.promise;
   }
 
@@ -166,12 +172,13 @@ export class Link {
   fail(reason: unknown): void {
     if (this.#failure || (this.#closing && this.#over)) return;
     this.#failure = { reason };
-    this.#liveness.stop();
-    this.#opening.abort(reason);
+    this.#liveness?.stop();
+    this.#opening?.abort(reason);
+    this.#lingering?.abort();
     this.inbox.fail(reason);
     this.outbox.fail(reason);
-    this.#outboundEnd.reject(reason);
-    for (const tell of this.#onFailure) tell(reason);
+    if (this.#outboundEnd) rejectHandled(this.#outboundEnd, reason);
+    for (const tell of this.#onFailure ?? []) tell(reason);
     this.#pipeline?.cancelInbound(reason);
     this.#pipeline?.abortOutbound(reason);
     if (this.#stream instanceof ByteStream) this.#stream.abort(reason);
@@ -183,7 +190,30 @@ export class Link {
     );
   }
 
+  onReceived(size: number): void {
+    this.bytesReceived += size;
+  }
+
+  onFrames(batch: FrameBatch): Promise<void> | undefined {
+    return this.inbox.push(batch);
+  }
+
+  onWrite(): void {
+    this.#writing = true;
+  }
+
+  onSent(size: number): void {
+    this.#writing = false;
+    this.bytesSent += size;
+    this.writes++;
+  }
+
+  peerHasEnded(): boolean {
+    return this.#peerEnded;
+  }
+
   async #open(open: StageOpener): Promise<void> {
+    this.#opening = new AbortController();
     try {
       const stages = await open(this.#stream, this.#opening.signal);
       if (!this.#failure) return this.#assemble(stages);
@@ -200,21 +230,10 @@ export class Link {
     });
     this.#pipeline = assemble(
       this.#stream,
-      this.outbox.readable,
+      this.outbox,
       { batching, ...stages },
       this.#decoder,
-      {
-        onReceived: (size) => this.bytesReceived += size,
-        onFrames: (batch) => this.inbox.push(batch),
-        onWrite: () => this.#writing = true,
-        onSent: (size) => {
-          this.#writing = false;
-          this.bytesSent += size;
-          this.writes++;
-        },
-        peerHasEnded: () => this.#peerEnded,
-        onMark: () => this.outbox.passBarrier(),
-      },
+      this,
     );
     this.#pipeline.inbound.then(
       () => {
@@ -228,21 +247,46 @@ export class Link {
     );
     this.#pipeline.outbound.then(
       () => this.#end("outbound"),
-      (error) => this.fail(toStreamError(error, "send message")),
+      (error) => this.#failOutbound(error),
     );
+    this.#watch();
+  }
+
+  /** Starts the timers that the options ask for. */
+  #watch(): void {
+    const { stallTimeout, heartbeat } = this.#config;
+    if (stallTimeout === 0 && heartbeat === undefined) return;
+    this.#liveness = new Liveness({ stallTimeout, heartbeat }, {
+      sent: () => this.bytesSent,
+      received: () => this.bytesReceived,
+      receiving: () => this.#decoder.pending,
+      sending: () => this.outbox.queuedBytes > 0 || this.#writing,
+      listening: () => !this.inbox.full && !this.#inboundOver,
+      beat: () => {
+        if (!this.#ending) this.outbox.put(EMPTY, false);
+      },
+      fail: (error) => this.fail(error),
+    });
     this.#liveness.start();
+  }
+
+  /** Our direction has failed. A peer that has ended, and is gone for good, misses no end of it. */
+  #failOutbound(reason: unknown): void {
+    if (this.#peerEnded && this.#allSent) this.#end("outbound");
+    else this.fail(toStreamError(reason, "send message"));
   }
 
   #end(direction: "inbound" | "outbound"): void {
     if (direction === "inbound") {
       this.#inboundOver = true;
+      this.#lingering?.abort();
       this.inbox.end();
     } else {
       this.#outboundOver = true;
-      this.#outboundEnd.resolve();
+      this.#outboundEnd?.resolve();
     }
     if (!this.#over || this.#failure) return;
-    this.#liveness.stop();
+    this.#liveness?.stop();
     this.#release();
   }
 
@@ -251,10 +295,7 @@ export class Link {
       this.inbox.fail(new StreamClosedError("Channel was closed"));
       this.inbox.drop(); // What arrives until then is read and dropped: the peer may wait for it.
     }
-    if (this.#failure || this.#over) {
-      await this.finished;
-      return;
-    }
+    if (this.#failure || this.#over) return await this.#release();
     const { closeTimeout } = this.#config;
     const clock = new AbortController();
     const timer = setTimeout(() => clock.abort(), closeTimeout);
@@ -270,15 +311,31 @@ export class Link {
     } finally {
       clearTimeout(timer);
     }
-    this.#liveness.stop();
+    this.#liveness?.stop();
+    await this.#linger();
     await this.#release();
   }
 
-  /** Lets go of the stream; our direction has ended by then. */
+  /**
+   * Reads on for a little, until the peer ends as well. A socket that is closed
+   * with bytes unread, or that bytes reach later, resets the connection: the
+   * peer would lose what we sent last.
+   */
+  async #linger(): Promise<void> {
+    if (this.#failure || this.#inboundOver) return;
+    this.#lingering = new AbortController();
+    await untilQuiet(
+      () => this.bytesReceived,
+      Math.min(this.#config.closeTimeout, MAX_LINGER),
+      this.#lingering.signal,
+    );
+  }
+
+  /** Lets go of the stream; our direction has ended by then, or all has failed. */
   async #release(): Promise<void> {
-    if (this.#failure) return;
     this.#inboundOver = true;
     if (this.#stream instanceof ByteStream) await this.#stream.close();
+    if (this.#failure) return;
     this.#pipeline?.cancelInbound(undefined);
     this.#resolveFinished(undefined);
   }
@@ -305,3 +362,4 @@ function assertUnlocked({ readable, writable }: ByteStreamPair): void {
 }
 
 const EMPTY = new Uint8Array(0);
+const READY = Promise.resolve();

@@ -12,7 +12,7 @@ const POOL_SIZE = 8192;
  * small buffers.
  */
 export class MessagePool {
-  #buffer = new Uint8Array(0);
+  #buffer: Uint8Array = EMPTY;
   #filled = 0;
 
   /** Whether messages may be views of `chunk`. */
@@ -36,3 +36,5 @@ export class MessagePool {
     return copy;
   }
 }
+
+const EMPTY = new Uint8Array(0);

@@ -2,6 +2,7 @@ import { clearImmediate, setImmediate } from "node:timers";
 import { recycle } from "./_chunk_pool.ts";
 import { Fifo } from "./_fifo.ts";
 import { FRAME_OVERHEAD } from "./_frame.ts";
+import type { ChunkSource } from "./_ends.ts";
 import { FrameEncoder } from "./_frame_encoder.ts";
 import { handled, rejectHandled } from "./_handled.ts";
 
@@ -20,16 +21,15 @@ interface Waiter {
  * Accepted bytes count until the first stage has consumed their chunk. Above
  * the high water mark messages wait, first come, first served.
  */
-export class Outbox {
-  /** The chunks. One of no length marks a place, see {@linkcode barrier}. */
-  readonly readable: ReadableStream<Uint8Array>;
-
+export class Outbox implements ChunkSource {
   #encoder = new FrameEncoder();
   readonly #highWaterMark: number;
   /** The high water mark, or 0 while messages wait. */
   #limit: number;
   readonly #recycles: boolean;
-  #controller!: ReadableStreamDefaultController<Uint8Array>;
+  readonly #onCancel: (reason: unknown) => void;
+  #readable: ReadableStream<Uint8Array> | undefined;
+  #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   #queuedBytes = 0;
   /** The chunk that was handed out last, until the first stage has consumed it. */
   #underWay: Uint8Array | undefined;
@@ -37,7 +37,8 @@ export class Outbox {
   readonly #barriers = new Fifo<PromiseWithResolvers<void>>();
   #wake: (() => void) | undefined;
   #gathering = false;
-  #state: "open" | "ending" | "failed" = "open";
+  #ending = false;
+  #failure: { readonly reason: unknown } | undefined;
 
   /**
    * @param highWaterMark In bytes.
@@ -53,12 +54,21 @@ export class Outbox {
     this.#highWaterMark = highWaterMark;
     this.#limit = highWaterMark;
     this.#recycles = recycles;
-    this.readable = new ReadableStream<Uint8Array>({
+    this.#onCancel = onCancel;
+  }
+
+  /** The chunks as a stream, for the stages after this; {@linkcode next} is the same without. */
+  get readable(): ReadableStream<Uint8Array> {
+    return this.#readable ??= new ReadableStream<Uint8Array>({
       start: (controller) => {
         this.#controller = controller;
       },
-      pull: () => this.#pull(),
-      cancel: onCancel,
+      pull: async (controller) => {
+        const chunk = await this.next();
+        if (chunk) controller.enqueue(chunk);
+        else controller.close();
+      },
+      cancel: (reason) => this.cancel(reason),
     }, { highWaterMark: 0 });
   }
 
@@ -118,6 +128,28 @@ export class Outbox {
     );
   }
 
+  /**
+   * The next chunk, once there is one; to be called when the one before has been
+   * consumed. A chunk of no length marks a place, see {@linkcode barrier}.
+   */
+  async next(): Promise<Uint8Array | undefined> {
+    this.#consumed();
+    // What was sent meanwhile leaves together with the rest of this turn.
+    if (!this.#encoder.isEmpty) await this.#gather();
+    for (;;) {
+      if (this.#failure) throw this.#failure.reason;
+      const chunk = this.#encoder.take();
+      if (chunk !== undefined) return this.#underWay = chunk;
+      if (this.#ending) return undefined;
+      await this.#sleep();
+    }
+  }
+
+  /** To be called when nobody will take any more. */
+  cancel(reason: unknown): void {
+    this.#onCancel(reason);
+  }
+
   /** Settles when all that was accepted before, or waits, has passed the last stage. */
   flush(): Promise<void> {
     return this.#waiting.size === 0
@@ -139,13 +171,13 @@ export class Outbox {
 
   /** Ends the chunks after all that was accepted, and all that waits. */
   end(): void {
-    this.#state = "ending";
+    this.#ending = true;
     this.#wakeUp();
   }
 
   /** Rejects all that waits, and errors the chunks. */
   fail(reason: unknown): void {
-    this.#state = "failed";
+    this.#failure = { reason };
     for (const { accepted } of this.#waiting.clear()) {
       rejectHandled(accepted, reason);
     }
@@ -154,7 +186,7 @@ export class Outbox {
     }
     this.#encoder = new FrameEncoder();
     this.#queuedBytes = 0;
-    this.#controller.error(reason);
+    this.#controller?.error(reason);
     this.#wakeUp();
   }
 
@@ -165,24 +197,9 @@ export class Outbox {
     return barrier.promise;
   }
 
-  /** Called when the first stage has consumed the chunk before and wants the next. */
-  async #pull(): Promise<void> {
-    this.#consumed();
-    // What was sent meanwhile leaves together with the rest of this turn.
-    if (!this.#encoder.isEmpty) await this.#gather();
-    let chunk: Uint8Array | undefined;
-    while ((chunk = this.#encoder.take()) === undefined) {
-      if (this.#state === "ending") return this.#controller.close();
-      if (this.#state === "failed") return;
-      await this.#sleep();
-    }
-    this.#underWay = chunk;
-    this.#controller.enqueue(chunk);
-  }
-
   /** Waits for the end of this turn of the event loop, or for a full chunk. */
   async #gather(): Promise<void> {
-    if (this.#encoder.hasFullChunk || this.#state !== "open") return;
+    if (this.#encoder.hasFullChunk || this.#ending || this.#failure) return;
     this.#gathering = true;
     const turn = setImmediate(() => this.#wakeUp());
     await this.#sleep();

@@ -1,12 +1,18 @@
-import { accessOf, ByteStream } from "../streams/byte_stream.ts";
 import type { ByteStreamPair } from "../streams/byte_stream_pair.ts";
 import { assertChunk } from "./_assert_message.ts";
-import { handled } from "./_handled.ts";
+import {
+  type ChunkSink,
+  type ChunkSource,
+  inboundOf,
+  outboundOf,
+  sourceOf,
+} from "./_ends.ts";
 import {
   emptyBatch,
   type FrameBatch,
   type FrameDecoder,
 } from "./_frame_decoder.ts";
+import type { Outbox } from "./_outbox.ts";
 
 /** The stages that a channel may have between its frames and the transport. */
 export interface Stages {
@@ -25,10 +31,8 @@ export interface PipelineHooks {
   onWrite(): void;
   /** A chunk was handed to the transport. */
   onSent(size: number): void;
-  /** Whether the peer has ended its direction, and so wants nothing more, perhaps. */
+  /** Whether the peer has ended its direction. */
   peerHasEnded(): boolean;
-  /** A chunk of no length, which marks a place, has come this far. */
-  onMark(): void;
 }
 
 /** A channel's pipeline at work. */
@@ -37,41 +41,42 @@ export interface Pipeline {
   readonly inbound: Promise<void>;
   /** Settles when the last chunk is out and our direction has ended. */
   readonly outbound: Promise<void>;
-  /** Makes `inbound` fail with `reason`, and stops reading. */
+  /** Stops reading. */
   cancelInbound(reason: unknown): void;
-  /** Aborts the outbound side at once: a pipe would first wait for a write that may be stuck. */
+  /** Ends our direction at once. */
   abortOutbound(reason: unknown): void;
 }
 
 /**
  * The shape of every channel. What flows are chunks that hold many frames, so
- * that a stage costs one hop for each chunk and not one for each message. The
- * two ends are plain synchronous code.
+ * that a stage costs one hop for each chunk and not one for each message. A
+ * stage that is not used is not there. The two ends are plain loops, and per
+ * message there is only synchronous code.
  *
  * ```text
- * inbound   stream.readable ─▶ [decryption] ─▶ deframing, inbox
+ * inbound   stream.readable ─▶ [decryption] ─▶ deframing ─▶ inbox
  * outbound  outbox, framing ─▶ [batching] ─▶ [encryption] ─▶ stream.writable
  * ```
  */
 export function assemble(
   stream: ByteStreamPair,
-  chunks: ReadableStream<Uint8Array>,
+  outbox: Outbox,
   { batching, encryption, decryption }: Stages,
   decoder: FrameDecoder,
   hooks: PipelineHooks,
 ): Pipeline {
-  const writer = writerOf(stream);
-  const { frames, cancel } = deframing(decoder, hooks);
-  if (stream instanceof ByteStream && !decryption) {
-    accessOf(stream).lendMemory(() => decoder.lend());
-  }
+  const wire = outboundOf(stream);
+  const inbound = decryption
+    ? sourceOf(stream.readable.pipeThrough(decryption))
+    : inboundOf(stream, () => decoder.lend());
+  const outbound = batching || encryption
+    ? sourceOf(through(through(outbox.readable, batching), encryption))
+    : outbox;
   return {
-    inbound: through(stream.readable, decryption).pipeTo(frames),
-    outbound: through(through(chunks, batching), encryption).pipeTo(
-      wire(writer, hooks),
-    ),
-    cancelInbound: cancel,
-    abortOutbound: writer.abort,
+    inbound: receive(inbound, decoder, hooks),
+    outbound: transmit(outbound, wire, outbox, hooks),
+    cancelInbound: inbound.cancel,
+    abortOutbound: wire.abort,
   };
 }
 
@@ -82,80 +87,52 @@ function through(
   return stage ? readable.pipeThrough(stage) : readable;
 }
 
-/** The inbound end: takes chunks apart and hands on the frames. */
-function deframing(
+/** The inbound end: reads until the peer ends, takes chunks apart and hands on the frames. */
+async function receive(
+  source: ChunkSource,
   decoder: FrameDecoder,
-  { onReceived, onFrames }: PipelineHooks,
-): { frames: WritableStream<Uint8Array>; cancel(reason: unknown): void } {
-  let controller!: WritableStreamDefaultController;
-  const frames = new WritableStream<Uint8Array>({
-    start(streamController) {
-      controller = streamController;
-    },
-    write(chunk) {
-      assertChunk(chunk);
-      onReceived(chunk.byteLength);
-      const batch = emptyBatch();
-      try {
-        decoder.decode(chunk, batch);
-      } catch (error) {
-        onFrames(batch); // What was whole before a fault is still received.
-        throw error;
-      }
-      return onFrames(batch);
-    },
-    close: () => decoder.end(),
-  });
-  return { frames, cancel: (reason) => controller.error(reason) };
-}
-
-/** The outbound end: hands chunks to the transport, one write each, and counts them. */
-function wire(
-  writer: Writer,
-  { onWrite, onSent, onMark, peerHasEnded }: PipelineHooks,
-): WritableStream<Uint8Array> {
-  const { write, close, abort } = writer;
-  return new WritableStream({
-    async write(chunk) {
-      if (chunk.byteLength === 0) return onMark();
-      onWrite();
-      await write(chunk);
-      onSent(chunk.byteLength);
-    },
-    async close() {
-      try {
-        await close();
-      } catch (error) {
-        // All was taken, and a peer that is gone for good misses no end.
-        if (!peerHasEnded()) throw error;
-      }
-    },
-    abort,
-  });
-}
-
-/** The operations on the outbound side. */
-interface Writer {
-  write(chunk: Uint8Array): Promise<void>;
-  close(): Promise<void>;
-  abort(reason: unknown): void;
-}
-
-/** Locks the outbound side. */
-function writerOf(stream: ByteStreamPair): Writer {
-  if (stream instanceof ByteStream) {
-    // Past its own web stream: that hop is a tenth of a round trip.
-    return {
-      write: accessOf(stream).takeWriter(),
-      close: () => stream.closeWrite(),
-      abort: (reason) => stream.abort(reason),
-    };
+  hooks: PipelineHooks,
+): Promise<void> {
+  for (;;) {
+    const chunk = await source.next();
+    if (chunk === undefined) return decoder.end();
+    assertChunk(chunk);
+    hooks.onReceived(chunk.byteLength);
+    const batch = emptyBatch();
+    try {
+      decoder.decode(chunk, batch);
+    } catch (error) {
+      hooks.onFrames(batch); // What was whole before a fault is still received.
+      source.cancel(error);
+      throw error;
+    }
+    const room = hooks.onFrames(batch);
+    if (room) await room;
   }
-  const writer = stream.writable.getWriter();
-  handled(writer.closed); // The write that failed tells.
-  return {
-    write: (chunk) => writer.write(chunk),
-    close: () => writer.close(),
-    abort: (reason) => void handled(writer.abort(reason)),
-  };
+}
+
+/** The outbound end: hands chunks to the transport, one write each, until our direction ends. */
+async function transmit(
+  source: ChunkSource,
+  wire: ChunkSink,
+  outbox: Outbox,
+  hooks: PipelineHooks,
+): Promise<void> {
+  for (;;) {
+    const chunk = await source.next();
+    if (chunk === undefined) break;
+    if (chunk.byteLength === 0) {
+      outbox.passBarrier();
+      continue;
+    }
+    hooks.onWrite();
+    await wire.write(chunk);
+    hooks.onSent(chunk.byteLength);
+  }
+  try {
+    await wire.close();
+  } catch (error) {
+    // All was taken, and a peer that is gone for good misses no end.
+    if (!hooks.peerHasEnded()) throw error;
+  }
 }

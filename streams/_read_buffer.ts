@@ -13,7 +13,7 @@ const MANY_READS = 16;
  * to its end before the next is taken, so that small chunks share theirs.
  */
 export class ReadBuffer {
-  #buffer = new Uint8Array(0);
+  #buffer: Uint8Array<ArrayBuffer> = EMPTY;
   #filled = 0;
   #reads = 0;
   #size = MIN_SIZE;
@@ -50,3 +50,5 @@ export class ReadBuffer {
     this.#reads = 0;
   }
 }
+
+const EMPTY = new Uint8Array(0);

@@ -37,8 +37,15 @@ export interface SignalOptions {
 
 /** What a channel does with a stream beyond its public members. */
 interface ByteStreamAccess {
+  /** @throws {TypeError} if a side is locked. */
+  assertUnlocked(): void;
   /** Locks `writable`, and writes past it: one hop less for each chunk. */
   takeWriter(): (data: Uint8Array) => Promise<void>;
+  /** Locks `readable`, and reads past it. */
+  takeReader(): {
+    next(): Promise<Uint8Array | undefined>;
+    cancel(): void;
+  };
   /**
    * Has the transport ask `lend` for memory to read the next bytes into. A
    * transport that cannot do so reads into memory of its own.
@@ -67,6 +74,20 @@ export let accessOf: (stream: ByteStream) => ByteStreamAccess;
 export abstract class ByteStream implements ByteStreamPair, AsyncDisposable {
   static {
     accessOf = (stream) => ({
+      assertUnlocked() {
+        for (
+          const [side, locked] of [
+            ["readable", stream.#readerTaken || stream.#readable?.locked],
+            ["writable", stream.#writerTaken || stream.#writable?.locked],
+          ]
+        ) {
+          if (locked) {
+            throw new TypeError(
+              `Cannot open channel as ${side} of the stream is locked`,
+            );
+          }
+        }
+      },
       takeWriter() {
         stream.#writerTaken = true;
         stream.#writable?.getWriter();
@@ -74,6 +95,14 @@ export abstract class ByteStream implements ByteStreamPair, AsyncDisposable {
       },
       lendMemory(lend) {
         stream.#lend = lend;
+      },
+      takeReader() {
+        stream.#readerTaken = true;
+        stream.#readable?.getReader();
+        return {
+          next: () => stream.#nextChunk(),
+          cancel: () => stream.#cancelInbound(),
+        };
       },
     });
   }
@@ -98,12 +127,13 @@ export abstract class ByteStream implements ByteStreamPair, AsyncDisposable {
   /** The read of the transport under way, shared by all that wait for it. */
   #filling?: Promise<boolean>;
   /** Settles when the last accepted read, or write, has; it never rejects. */
-  #lastRead: Promise<unknown> = Promise.resolve();
-  #lastWrite: Promise<unknown> = Promise.resolve();
+  #lastRead: Promise<unknown> = DONE;
+  #lastWrite: Promise<unknown> = DONE;
   #writesUnderWay = 0;
   readonly #onWritten = (): void => {
     this.#writesUnderWay--;
   };
+  #readerTaken = false;
   #writerTaken = false;
   #lend?: () => Uint8Array | undefined;
 
@@ -140,17 +170,17 @@ export abstract class ByteStream implements ByteStreamPair, AsyncDisposable {
    * is asked for. Cancelling it ends our reading only.
    */
   get readable(): ReadableStream<Uint8Array> {
-    return this.#readable ??= new ReadableStream<Uint8Array>({
+    if (this.#readable) return this.#readable;
+    this.#readable = new ReadableStream<Uint8Array>({
       start: (controller) => {
         this.#readableController = controller;
         if (this.#death) controller.error(this.#death.reason);
       },
       pull: (controller) => this.#pull(controller),
-      cancel: () => {
-        this.#unread.clear();
-        this.#endInbound();
-      },
+      cancel: () => this.#cancelInbound(),
     }, { highWaterMark: 0 });
+    if (this.#readerTaken) this.#readable.getReader();
+    return this.#readable;
   }
 
   /**
@@ -200,7 +230,7 @@ export abstract class ByteStream implements ByteStreamPair, AsyncDisposable {
         `Cannot read as count must be an integer >= 0: current value is ${count}`,
       );
     }
-    if (this.#readable?.locked) {
+    if (this.#readerTaken || this.#readable?.locked) {
       throw new TypeError("Cannot read as readable is locked by a reader");
     }
     const { signal } = options;
@@ -284,13 +314,23 @@ export abstract class ByteStream implements ByteStreamPair, AsyncDisposable {
   async #pull(
     controller: ReadableStreamDefaultController<Uint8Array>,
   ): Promise<void> {
-    let chunk = this.#unread.shift();
-    while (chunk === undefined) {
+    const chunk = await this.#nextChunk();
+    if (chunk) controller.enqueue(chunk);
+    else controller.close();
+  }
+
+  async #nextChunk(): Promise<Uint8Array | undefined> {
+    for (;;) {
+      const chunk = this.#unread.shift();
+      if (chunk) return chunk;
       this.#assertAlive();
-      if (!await this.#fill()) return controller.close();
-      chunk = this.#unread.shift();
+      if (!await this.#fill()) return undefined;
     }
-    controller.enqueue(chunk);
+  }
+
+  #cancelInbound(): void {
+    this.#unread.clear();
+    this.#endInbound();
   }
 
   async #readExactly(
@@ -431,3 +471,5 @@ export abstract class ByteStream implements ByteStreamPair, AsyncDisposable {
       .then(() => this.#resolveFinished(failure));
   }
 }
+
+const DONE = Promise.resolve();
