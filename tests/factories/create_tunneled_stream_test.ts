@@ -1,0 +1,670 @@
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
+import { deadline } from "@std/async/deadline";
+import { equals } from "@std/bytes/equals";
+import { join } from "@std/path/join";
+import {
+  ConnectionLostError,
+  createTunneledStream,
+  SocketStream,
+  StreamTimeoutError,
+  TunneledSocketStream,
+  type TunnelVia,
+} from "@sluice/sluice";
+import { certificates } from "../_certificates.ts";
+import {
+  danted,
+  microsocks,
+  type Peer,
+  peerTest,
+  ssh,
+  sshd,
+  tinyproxy,
+} from "../_peers.ts";
+import {
+  freePort,
+  HOST,
+  processesWith,
+  readExactly,
+  serveConns,
+  serveEcho,
+  serveTlsEcho,
+  startDanted,
+  startMicrosocks,
+  startSshd,
+  startTinyproxy,
+  type Tunnel,
+  USERNAME,
+  writeAll,
+} from "./_tunnel_peers.ts";
+
+interface Way {
+  readonly name: string;
+  readonly peers: Peer[];
+  readonly start: () => Promise<Tunnel>;
+  /** Whether the proxy passes the end of one direction on, and keeps the other. */
+  readonly halfClose: boolean;
+  /** What it says of a target that refuses. */
+  readonly refused: string;
+  readonly transport: string;
+}
+
+const WAYS: readonly Way[] = [
+  {
+    name: "ssh",
+    peers: [ssh, sshd],
+    start: startSshd,
+    halfClose: true,
+    refused: "open failed: connect failed: Connection refused",
+    transport: "ssh",
+  },
+  {
+    name: "tinyproxy",
+    peers: [tinyproxy],
+    start: startTinyproxy,
+    halfClose: false,
+    refused: "as the proxy answered 500 Unable to connect",
+    transport: "http-connect",
+  },
+  {
+    name: "microsocks",
+    peers: [microsocks],
+    start: startMicrosocks,
+    halfClose: false,
+    refused: "as the proxy answered 5, connection refused",
+    transport: "socks5",
+  },
+  {
+    name: "danted",
+    peers: [danted],
+    start: () => startDanted(),
+    halfClose: true,
+    refused: "as the proxy answered 5, connection refused",
+    transport: "socks5",
+  },
+];
+
+/** Bytes that differ from one place to the next. */
+function pattern(length: number): Uint8Array {
+  return Uint8Array.from({ length }, (_, index) => (index * 31) ^ (index >> 9));
+}
+
+/** Sends and receives at once, as nothing else is sure not to fill the buffers. */
+async function assertEchoes(
+  stream: SocketStream,
+  length: number,
+): Promise<void> {
+  const data = pattern(length);
+  const [back] = await Promise.all([stream.read(length), stream.write(data)]);
+  assert(back !== null && equals(back, data));
+}
+
+for (const { name, peers, start, halfClose, refused, transport } of WAYS) {
+  peerTest(
+    peers,
+    `createTunneledStream carries 2 MB both ways through ${name}`,
+    async () => {
+      await using tunnel = await start();
+      await using server = serveEcho();
+      const { via } = tunnel;
+      await using stream = await createTunneledStream(
+        "localhost",
+        server.port,
+        {
+          via,
+        },
+      );
+      assertInstanceOf(stream, TunneledSocketStream);
+      assertInstanceOf(stream, SocketStream);
+      assertEquals(stream.info, {
+        transport,
+        remote: { hostname: "localhost", port: server.port },
+      });
+      await assertEchoes(stream, 2_000_000);
+      await stream.close();
+      assertEquals(await stream.finished, undefined);
+    },
+  );
+
+  peerTest(
+    peers,
+    `createTunneledStream speaks TLS with the target through ${name}`,
+    async () => {
+      const { ca } = await certificates();
+      await using tunnel = await start();
+      await using server = await serveTlsEcho();
+      const { via } = tunnel;
+      const { port } = server;
+      const tls = { caCerts: [ca] };
+      {
+        await using stream = await createTunneledStream("localhost", port, {
+          via,
+          tls,
+        });
+        assertEquals(stream.info.transport, `${transport}+tls`);
+        await assertEchoes(stream, 2_000_000);
+        if (halfClose) {
+          await stream.closeWrite();
+          assertEquals(await stream.read(1), null);
+        }
+      }
+      { // An address in place of a name.
+        await using stream = await createTunneledStream(HOST, port, {
+          via,
+          tls,
+        });
+        await assertEchoes(stream, 10);
+      }
+      await assertRejects(
+        () => createTunneledStream(HOST, port, { via, tls: true }),
+        ConnectionLostError,
+        `Cannot connect to ${HOST}:${port} through `,
+      );
+      const wrong = { ...tls, hostname: "elsewhere.invalid" };
+      await assertRejects(
+        () => createTunneledStream(HOST, port, { via, tls: wrong }),
+        ConnectionLostError,
+      );
+    },
+  );
+
+  peerTest(
+    peers,
+    `createTunneledStream says what ${name} says of a target that refuses`,
+    async () => {
+      await using tunnel = await start();
+      const port = freePort();
+      const error = await assertRejects(
+        () => createTunneledStream(HOST, port, { via: tunnel.via }),
+        ConnectionLostError,
+        `Cannot connect to ${HOST}:${port} through `,
+      );
+      assertStringIncludes(error.message, refused);
+    },
+  );
+
+  peerTest(
+    peers,
+    `The end of a target is the end of a stream through ${name}`,
+    async () => {
+      await using tunnel = await start();
+      await using server = serveConns((conn) => writeAll(conn, pattern(1000)));
+      await using stream = await createTunneledStream(HOST, server.port, {
+        via: tunnel.via,
+      });
+      assertEquals(await stream.read(1000), pattern(1000));
+      assertEquals(await stream.read(1), null);
+    },
+  );
+
+  peerTest(
+    peers,
+    `Closing a stream through ${name} ends the connection to the target`,
+    async () => {
+      await using tunnel = await start();
+      const ended = Promise.withResolvers<number | null>();
+      await using server = serveConns(async (conn) => {
+        await readExactly(conn, 3);
+        ended.resolve(await conn.read(new Uint8Array(1)));
+      });
+      const stream = await createTunneledStream(HOST, server.port, {
+        via: tunnel.via,
+      });
+      await stream.write(new Uint8Array(3));
+      await stream.close();
+      assertEquals(await ended.promise, null);
+    },
+  );
+
+  if (!halfClose) continue;
+  peerTest(
+    peers,
+    `A stream through ${name} reads on after it has ended its own direction`,
+    async () => {
+      await using tunnel = await start();
+      await using server = serveConns(async (conn) => {
+        const buffer = new Uint8Array(65_536);
+        let sum = 0;
+        let count: number | null;
+        while ((count = await conn.read(buffer)) !== null) sum += count;
+        await writeAll(conn, new TextEncoder().encode(`${sum}`));
+      });
+      await using stream = await createTunneledStream(HOST, server.port, {
+        via: tunnel.via,
+      });
+      await stream.write(new Uint8Array(300_000));
+      await stream.closeWrite();
+      assertEquals(
+        await stream.read(6),
+        new TextEncoder().encode("300000"),
+      );
+      assertEquals(await stream.read(1), null);
+    },
+  );
+}
+
+for (const { name, peers, start } of WAYS) {
+  peerTest(
+    peers,
+    `A transfer is lost when ${name} dies in the middle`,
+    async () => {
+      await using tunnel = await start();
+      const sent = Promise.withResolvers<void>();
+      // More than all buffers on the way hold, so that some of it has arrived.
+      const size = 16_000_000;
+      await using server = serveConns(async (conn) => {
+        await writeAll(conn, new Uint8Array(size));
+        sent.resolve();
+        await conn.read(new Uint8Array(1));
+      });
+      await using stream = await createTunneledStream(HOST, server.port, {
+        via: tunnel.via,
+      });
+      const reading = stream.read(size + 1);
+      reading.catch(() => {});
+      await sent.promise;
+      await tunnel.kill();
+      const error = await assertRejects(() => reading, ConnectionLostError);
+      if (name === "ssh") {
+        assertStringIncludes(error.message, "exited with code 255: ");
+        assertStringIncludes(error.message, "closed by remote host");
+      }
+    },
+  );
+}
+
+// ssh
+
+/** What ssh was told to do, as one word of its command line. */
+const sshProcesses = (port: number) => processesWith(`${HOST}:${port}`);
+
+peerTest(
+  [ssh, sshd],
+  "A stream through ssh has one process, which is gone once it is closed",
+  async () => {
+    await using tunnel = await startSshd();
+    await using server = serveEcho();
+    const { port } = server;
+    const { via } = tunnel;
+    const stream = await createTunneledStream(HOST, port, { via });
+    assertEquals((await sshProcesses(port)).length, 1);
+    await stream.close();
+    assertEquals(await sshProcesses(port), []);
+
+    const aborted = await createTunneledStream(HOST, port, { via });
+    aborted.abort(new Error("enough"));
+    await aborted.finished;
+    assertEquals(await sshProcesses(port), []);
+  },
+);
+
+peerTest(
+  [ssh, sshd],
+  "A stream whose ssh is killed fails with ConnectionLostError",
+  async () => {
+    await using tunnel = await startSshd();
+    await using server = serveEcho();
+    const { via } = tunnel;
+    await using stream = await createTunneledStream(HOST, server.port, { via });
+    const reading = stream.read(1);
+    for (const pid of await sshProcesses(server.port)) {
+      Deno.kill(pid, "SIGKILL");
+    }
+    await assertRejects(() => reading, ConnectionLostError, "SIGKILL");
+  },
+);
+
+peerTest(
+  [ssh, sshd],
+  "ssh that is not let in says so: another key, an unknown host, no server",
+  async () => {
+    await using tunnel = await startSshd();
+    await using server = serveEcho();
+    const { ssh } = tunnel.via;
+    const attempt = (change: Partial<typeof ssh>) =>
+      createTunneledStream(HOST, server.port, {
+        via: { ssh: { ...ssh, ...change } },
+      });
+    for (
+      const [change, reason] of [
+        [
+          { identityFile: join(ssh.folder, "stranger") },
+          "Permission denied (publickey)",
+        ],
+        [
+          {
+            options: {
+              ...ssh.options,
+              UserKnownHostsFile: join(ssh.folder, "nothing"),
+              GlobalKnownHostsFile: join(ssh.folder, "nothing"),
+            },
+          },
+          "Host key verification failed",
+        ],
+        [{ port: freePort() }, "Connection refused"],
+        [{ configFile: join(ssh.folder, "nothing") }, "Can't open user config"],
+        [{ options: { NoSuchOption: "1" } }, "Bad configuration option"],
+      ] as const
+    ) {
+      const error = await assertRejects(
+        () => attempt(change),
+        ConnectionLostError,
+        `Cannot connect to ${HOST}:${server.port} through ssh to ${HOST}: `,
+      );
+      assertStringIncludes(error.message, reason);
+    }
+    assertEquals(await sshProcesses(server.port), []);
+  },
+);
+
+peerTest(
+  [ssh, sshd],
+  "ssh takes user, port and key from a configuration file of its own",
+  async () => {
+    await using tunnel = await startSshd();
+    await using server = serveEcho();
+    const { ssh } = tunnel.via;
+    const configFile = join(ssh.folder, "config");
+    await Deno.writeTextFile(
+      configFile,
+      [
+        "Host bastion",
+        `  HostName ${HOST}`,
+        `  Port ${ssh.port}`,
+        `  IdentityFile ${ssh.identityFile}`,
+        `  UserKnownHostsFile ${ssh.options.UserKnownHostsFile}`,
+        "  LogLevel QUIET",
+        "",
+      ].join("\n"),
+    );
+    await using stream = await createTunneledStream(HOST, server.port, {
+      via: { ssh: { host: "bastion", configFile } },
+    });
+    await assertEchoes(stream, 10);
+  },
+);
+
+peerTest(
+  [ssh, sshd],
+  "A tunnel uses a shared connection of ssh, and leaves it as it was",
+  async () => {
+    await using tunnel = await startSshd();
+    await using server = serveEcho();
+    const { ssh } = tunnel.via;
+    const ControlPath = join(ssh.folder, "control");
+    const options = { ...ssh.options, ControlPath, ControlMaster: "auto" };
+    const command = [
+      ...["-F", "none", "-p", `${ssh.port}`, "-i", ssh.identityFile],
+      ...Object.entries(options).flatMap(([name, value]) => [
+        "-o",
+        `${name}=${value}`,
+      ]),
+    ];
+    const run = (...args: string[]) =>
+      new Deno.Command("ssh", { args: [...command, ...args, HOST] }).output();
+    // -f: goes to the background once it is connected.
+    await new Deno.Command("ssh", {
+      args: [...command, "-N", "-f", HOST],
+      stdin: "null",
+      stdout: "null",
+      stderr: "null",
+    }).output();
+    try {
+      {
+        await using stream = await createTunneledStream(HOST, server.port, {
+          via: {
+            // Without a key: the shared connection needs none.
+            ssh: { ...ssh, identityFile: undefined, options },
+          },
+        });
+        await assertEchoes(stream, 10);
+      }
+      assert((await run("-O", "check")).success);
+    } finally {
+      await run("-O", "exit");
+    }
+  },
+);
+
+peerTest(
+  [ssh, sshd],
+  "A tunnel leaves no shared connection of ssh behind",
+  async () => {
+    await using tunnel = await startSshd();
+    await using server = serveEcho();
+    const { ssh } = tunnel.via;
+    const ControlPath = join(ssh.folder, "control");
+    const configFile = join(ssh.folder, "config");
+    await Deno.writeTextFile(
+      configFile,
+      `ControlMaster auto\nControlPersist yes\nControlPath ${ControlPath}\n`,
+    );
+    await using stream = await createTunneledStream(HOST, server.port, {
+      via: { ssh: { ...ssh, configFile } },
+    });
+    await assertRejects(() => Deno.lstat(ControlPath), Deno.errors.NotFound);
+    await stream.close();
+  },
+);
+
+peerTest(
+  [ssh, sshd],
+  "TLS through ssh that ends without close_notify is a ConnectionLostError",
+  async () => {
+    const { ca } = await certificates();
+    await using tunnel = await startSshd();
+    await using tls = await serveTlsEcho();
+    const cut = Promise.withResolvers<void>();
+    // Hands on what both say, until it hangs up in the middle.
+    await using relay = serveConns(async (near) => {
+      using far = await Deno.connect({ hostname: HOST, port: tls.port });
+      const back = far.readable.pipeTo(near.writable).catch(() => {});
+      near.readable.pipeTo(far.writable).catch(() => {});
+      await cut.promise;
+      near.close();
+      await back;
+    });
+    await using stream = await createTunneledStream(HOST, relay.port, {
+      via: tunnel.via,
+      tls: { caCerts: [ca] },
+    });
+    await assertEchoes(stream, 1000);
+    cut.resolve();
+    await assertRejects(
+      () => deadline(stream.read(1), 5000),
+      ConnectionLostError,
+      "close_notify",
+    );
+  },
+);
+
+peerTest(
+  [ssh, sshd],
+  "TLS through ssh negotiates a protocol, and does not wait for a peer that has none",
+  async () => {
+    const { ca } = await certificates();
+    await using tunnel = await startSshd();
+    await using plain = serveConns((conn) =>
+      writeAll(conn, new TextEncoder().encode("220 plain text service\r\n"))
+    );
+    await assertRejects(
+      () =>
+        createTunneledStream(HOST, plain.port, {
+          via: tunnel.via,
+          tls: { caCerts: [ca], alpnProtocols: ["sluice"] },
+        }),
+      ConnectionLostError,
+    );
+    assertEquals(await sshProcesses(plain.port), []);
+  },
+);
+
+Deno.test("createTunneledStream names an ssh program that is not there", async () => {
+  await assertRejects(
+    () =>
+      createTunneledStream(HOST, 1, {
+        via: { ssh: { host: "bastion", program: "no-such-ssh" } },
+      }),
+    ConnectionLostError,
+    "Cannot spawn no-such-ssh",
+  );
+});
+
+// Proxies that refuse
+
+async function proxyRefuses(
+  start: () => Promise<Tunnel>,
+  change: (via: TunnelVia) => TunnelVia,
+  reason: string,
+): Promise<void> {
+  await using tunnel = await start();
+  await using server = serveEcho();
+  await assertRejects(
+    () => createTunneledStream(HOST, server.port, { via: change(tunnel.via) }),
+    ConnectionLostError,
+    reason,
+  );
+}
+
+for (const password of ["wrong", undefined]) {
+  const how = password ? "a wrong password" : "no password";
+  const change = (proxy: { host: string; port: number }) => ({
+    host: proxy.host,
+    port: proxy.port,
+    ...(password && { username: USERNAME, password }),
+  });
+  peerTest(
+    tinyproxy,
+    `tinyproxy refuses ${how} with its status`,
+    () =>
+      proxyRefuses(
+        startTinyproxy,
+        (via) =>
+          "httpConnect" in via ? { httpConnect: change(via.httpConnect) } : via,
+        password
+          ? "as the proxy answered 401 Unauthorized"
+          : "as the proxy answered 407 Proxy Authentication Required",
+      ),
+  );
+  peerTest(microsocks, `microsocks refuses ${how}`, () =>
+    proxyRefuses(
+      startMicrosocks,
+      (via) => "socks5" in via ? { socks5: change(via.socks5) } : via,
+      password
+        ? "as the proxy refused the user name or password"
+        : "as the proxy wants authentication",
+    ));
+}
+
+peerTest(danted, "danted refuses a port by its rules", async () => {
+  await using server = serveEcho();
+  await using tunnel = await startDanted(server.port);
+  await assertRejects(
+    () => createTunneledStream(HOST, server.port, { via: tunnel.via }),
+    ConnectionLostError,
+    "as the proxy answered 2, connection not allowed by ruleset",
+  );
+});
+
+// Proxies that hang
+
+/** A server that reads, never answers, and tells when its client has gone. */
+function serveSilence() {
+  const gone = Promise.withResolvers<void>();
+  const server = serveConns(async (conn) => {
+    while (await conn.read(new Uint8Array(4096)) !== null);
+    gone.resolve();
+  });
+  return { server, gone: gone.promise };
+}
+
+const SILENT: readonly [
+  name: string,
+  via: (port: number) => TunnelVia,
+  peers: Peer[],
+][] = [
+  ["an HTTP proxy", (port) => ({ httpConnect: { host: HOST, port } }), []],
+  ["a SOCKS5 proxy", (port) => ({ socks5: { host: HOST, port } }), []],
+  [
+    "an SSH server",
+    (port) => ({ ssh: { host: HOST, port, configFile: "none" } }),
+    [ssh],
+  ],
+];
+
+for (const [name, viaOf, peers] of SILENT) {
+  peerTest(
+    peers,
+    `createTunneledStream gives ${name} that hangs up after timeout, and leaves nothing`,
+    async () => {
+      const { server, gone } = serveSilence();
+      await using _ = server;
+      const error = await assertRejects(
+        () =>
+          createTunneledStream("target.invalid", 7, {
+            via: viaOf(server.port),
+            timeout: 200,
+          }),
+        StreamTimeoutError,
+        "Cannot connect to target.invalid:7 through ",
+      );
+      assertEquals(error.timeout, 200);
+      await gone;
+      assertEquals(await processesWith("target.invalid:7"), []);
+    },
+  );
+
+  peerTest(
+    peers,
+    `createTunneledStream gives ${name} that hangs up with the reason of signal`,
+    async () => {
+      const connected = Promise.withResolvers<void>();
+      const gone = Promise.withResolvers<void>();
+      await using server = serveConns(async (conn) => {
+        connected.resolve();
+        while (await conn.read(new Uint8Array(4096)) !== null);
+        gone.resolve();
+      });
+      const controller = new AbortController();
+      const reason = new Error("changed my mind");
+      const connecting = createTunneledStream("target.invalid", 8, {
+        via: viaOf(server.port),
+        signal: controller.signal,
+        timeout: 0,
+      });
+      await connected.promise;
+      controller.abort(reason);
+      assertEquals(await assertRejects(() => connecting), reason);
+      await gone.promise;
+      assertEquals(await processesWith("target.invalid:8"), []);
+    },
+  );
+}
+
+for (const { name, peers, start } of WAYS.slice(0, 3)) {
+  peerTest(
+    peers,
+    `The deadline holds for a TLS handshake through ${name} that hangs`,
+    async () => {
+      await using tunnel = await start();
+      const { server, gone } = serveSilence();
+      await using _ = server;
+      await assertRejects(
+        () =>
+          createTunneledStream(HOST, server.port, {
+            via: tunnel.via,
+            tls: true,
+            timeout: 1000,
+          }),
+        StreamTimeoutError,
+      );
+      await gone;
+      assertEquals(await sshProcesses(server.port), []);
+    },
+  );
+}
