@@ -1,4 +1,4 @@
-import { handshake, pemText } from "../_connect.ts";
+import { pemText } from "../_connect.ts";
 import { ConnTransport } from "../_conn_transport.ts";
 import { establish } from "../_establish.ts";
 import type { StreamInfo } from "../byte_stream.ts";
@@ -165,10 +165,12 @@ function throughProxy(
     name,
     action,
     open: async (signal, tls) => {
-      const conn = await openThroughProxy(proxy, action, agree, socket, signal);
-      if (!tls) return new ConnTransport(conn);
-      const secure = await Deno.startTls(conn, tls);
-      return new ConnTransport(await handshake(secure, signal));
+      const conn = new ConnTransport(
+        await openThroughProxy(proxy, action, agree, socket, signal),
+      );
+      // Not Deno.startTls: a handshake that a silent target does not answer
+      // keeps the socket open, also after close().
+      return tls ? await TlsTransport.open(conn, tls, signal) : conn;
     },
   };
 }

@@ -25,8 +25,7 @@ export interface TlsParameters {
 }
 
 /**
- * TLS over any transport, for those that are no socket of the platform, which
- * its `startTls` would need.
+ * TLS over any transport, where the platform's `startTls` wants a socket.
  *
  * The end of the transport is never passed on to TLS, as `node:tls` would give
  * it for the end of the data: only close_notify is that, as elsewhere.
