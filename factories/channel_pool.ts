@@ -5,6 +5,7 @@ import type { Channel } from "../channels/channel.ts";
 import { StreamClosedError } from "../errors.ts";
 import { assertTimeout } from "../streams/_establish.ts";
 import type { SignalOptions } from "../streams/byte_stream.ts";
+import { Lease } from "./_lease.ts";
 import { PooledChannel, type PooledChannelLimits } from "./_pooled_channel.ts";
 import type { ChannelLease } from "./channel_lease.ts";
 
@@ -268,32 +269,6 @@ export class ChannelPool implements AsyncDisposable {
   #track(ending: Promise<void>): Promise<void> {
     this.#ending.add(ending);
     return ending.finally(() => this.#ending.delete(ending));
-  }
-}
-
-class Lease implements ChannelLease {
-  readonly #channel: Channel;
-  readonly #release: () => Promise<void>;
-  #released: Promise<void> | undefined;
-
-  constructor(channel: Channel, release: () => Promise<void>) {
-    this.#channel = channel;
-    this.#release = release;
-  }
-
-  get channel(): Channel {
-    if (!this.#released) return this.#channel;
-    throw new StreamClosedError(
-      "Cannot use the channel as its lease was released",
-    );
-  }
-
-  release(): Promise<void> {
-    return this.#released ??= this.#release();
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.release();
   }
 }
 

@@ -345,19 +345,22 @@ Deno.test({
       .pipeThrough(new TextDecoderStream())
       .pipeThrough(new TextLineStream())
       .values();
-    const port = Number((await lines.next()).value);
-    const channels = [];
-    for (let i = 0; i < 100; i++) channels.push(await connect({ port }));
-    const { value } = await lines.next();
-    assert(/^accept .*Too many open files/.test(value!), value);
-    // Each that is closed gives its file to one that waits.
-    await Promise.all(channels.map(async (channel, i) => {
-      assertEquals(await ask(channel, `${i}`), `${i}`);
-      await channel.close();
-    }));
-    child.kill("SIGKILL");
-    await lines.return?.();
-    await child.status;
+    try {
+      const port = Number((await lines.next()).value);
+      const channels = [];
+      for (let i = 0; i < 100; i++) channels.push(await connect({ port }));
+      const { value } = await lines.next();
+      assert(/^accept .*Too many open files/.test(value!), value);
+      // Each that is closed gives its file to one that waits.
+      await Promise.all(channels.map(async (channel, i) => {
+        assertEquals(await ask(channel, `${i}`), `${i}`);
+        await channel.close();
+      }));
+    } finally {
+      child.kill("SIGKILL");
+      await lines.return?.();
+      await child.status;
+    }
   },
 });
 
