@@ -23,6 +23,7 @@ export class SecureTransport implements ByteTransport {
   readonly #outbound: Promise<void>;
   readonly #aborted = Promise.withResolvers<never>();
   #ending?: Promise<void>;
+  #abortion?: Promise<void>;
   /** The half close of the stream below, of which nobody needs to know. */
   #halfClose?: Promise<void>;
 
@@ -86,7 +87,11 @@ export class SecureTransport implements ByteTransport {
   }
 
   /** Settles when nothing is being encrypted or decrypted any more. */
-  async abort(reason: unknown): Promise<void> {
+  abort(reason: unknown): Promise<void> {
+    return this.#abortion ??= this.#abort(reason);
+  }
+
+  async #abort(reason: unknown): Promise<void> {
     const ended = this.#endAt(reason);
     this.#stream.abort?.(reason);
     await Promise.allSettled([ended, this.#plaintextReader.cancel(reason)]);

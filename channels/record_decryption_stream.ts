@@ -92,11 +92,11 @@ export class RecordDecryptionStream
     this.#parsing = true;
     try {
       for (const record of this.#parser.parse(inArrayBuffer(chunk))) {
-        if (this.#opened.over) break;
         if (this.#opened.size >= MAX_RECORDS_IN_WORK) {
           await this.#opened.below(MAX_RECORDS_IN_WORK);
         }
         if (this.#opener.rekeyIsDue) await this.#opener.rekey();
+        if (this.#opened.over) break;
         this.#opened.push(this.#opener.open(record));
       }
     } catch (error) {
