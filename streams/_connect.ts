@@ -1,5 +1,6 @@
 import { lookup } from "node:dns/promises";
 import { retry, RetryError } from "jsr:@std/async@^1.5.0/retry";
+import { StreamError } from "../errors.ts";
 import { establish } from "./_establish.ts";
 
 /** Options of {@linkcode SocketStream.connectUnix}. */
@@ -50,12 +51,13 @@ export interface ConnectTlsOptions extends ConnectOptions {
 }
 
 /** A TCP connection with its options set. */
-export function connectTcp(
+export async function connectTcp(
   host: string,
   port: number,
   options: ConnectOptions,
 ): Promise<Deno.TcpConn> {
-  return attempt(
+  assertPort(port);
+  return await attempt(
     options,
     () =>
       establish(
@@ -72,6 +74,7 @@ export async function connectTls(
   port: number,
   options: ConnectTlsOptions,
 ): Promise<Deno.TlsConn> {
+  assertPort(port);
   const { alpnProtocols } = options;
   const client = await clientCertificate(options);
   const caCerts = await Promise.all((options.caCerts ?? []).map(pemText));
@@ -160,12 +163,20 @@ function attempt<T>(
     maxAttempts: attempts,
     minTimeout: 100,
     maxTimeout: 5000,
-    // A refused connection may be accepted later; a signal's reason will not change.
-    isRetriable: () => !signal?.aborted,
+    // A refused connection may be accepted later; misuse and a signal stay.
+    isRetriable: (error) => error instanceof StreamError && !signal?.aborted,
     ...(signal && { signal }),
   }).catch((error) => {
     throw error instanceof RetryError ? error.cause : error;
   });
+}
+
+function assertPort(port: number): void {
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+    throw new RangeError(
+      `Cannot connect as port must be an integer from 0 to 65535: current value is ${port}`,
+    );
+  }
 }
 
 async function clientCertificate(

@@ -27,6 +27,8 @@ export interface StreamInfo {
   readonly local?: StreamAddress;
   /** The peer's end. */
   readonly remote?: StreamAddress;
+  /** The application protocol that a TLS handshake of ours agreed on (ALPN, RFC 7301). */
+  readonly alpnProtocol?: string;
 }
 
 /** Options of a single read or write. */

@@ -64,11 +64,7 @@ export class SocketStream extends ByteStream {
       return;
     }
     const conn = socket as Deno.Conn;
-    super(new ConnTransport(conn), {
-      transport: transportOf(conn),
-      local: addressOf(conn.localAddr),
-      remote: addressOf(conn.remoteAddr),
-    });
+    super(new ConnTransport(conn), infoOf(conn));
   }
 
   /**
@@ -79,6 +75,7 @@ export class SocketStream extends ByteStream {
    * @param options Deadline, signal, attempts and socket options.
    * @throws {ConnectionLostError} if no connection could be made.
    * @throws {StreamTimeoutError} if `timeout` passed.
+   * @throws {RangeError} if `port`, `attempts` or `timeout` is out of its range.
    */
   static async connect(
     host: string,
@@ -90,21 +87,33 @@ export class SocketStream extends ByteStream {
 
   /**
    * Connects over TLS and finishes the handshake. The certificate chain and the
-   * host name are always verified.
+   * host name are always verified. `info.alpnProtocol` tells what was agreed on.
+   *
+   * A server that wants a client certificate may refuse ours only after our part
+   * of the handshake (TLS 1.3), which the first read then tells. The platform
+   * keeps the socket of a handshake that was given up until the peer says
+   * anything or ends it.
    *
    * @param host Host name or IP address, which the certificate must carry.
    * @param port Port, 0 to 65535.
    * @param options Certificates, protocols, and those of {@linkcode connect}.
-   * @throws {ConnectionLostError} if no connection could be made, or either side
-   * refused the other's certificate.
+   * @throws {ConnectionLostError} if no connection could be made, the server's
+   * certificate is not to be trusted, or no protocol was agreed on.
    * @throws {StreamTimeoutError} if `timeout` passed.
+   * @throws {RangeError} if `port`, `attempts` or `timeout` is out of its range.
+   * @throws {TypeError} if options cannot be honoured together.
    */
   static async connectTls(
     host: string,
     port: number,
     options: ConnectTlsOptions = {},
   ): Promise<SocketStream> {
-    return new SocketStream(await connectTls(host, port, options));
+    const conn = await connectTls(host, port, options);
+    const { alpnProtocol } = await conn.handshake(); // It is done: this asks for its result.
+    return new SocketStream(new ConnTransport(conn), {
+      ...infoOf(conn),
+      ...(alpnProtocol !== null && { alpnProtocol }),
+    });
   }
 
   /**
@@ -121,6 +130,14 @@ export class SocketStream extends ByteStream {
   ): Promise<SocketStream> {
     return new SocketStream(await connectUnix(path, options));
   }
+}
+
+function infoOf(conn: Deno.Conn): StreamInfo {
+  return {
+    transport: transportOf(conn),
+    local: addressOf(conn.localAddr),
+    remote: addressOf(conn.remoteAddr),
+  };
 }
 
 function transportOf(conn: Deno.Conn): string {
