@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers";
 import type { FrameBatch } from "./_frame_decoder.ts";
 import { Fifo } from "./_fifo.ts";
 import { handled, rejected, rejectHandled } from "./_handled.ts";
@@ -54,7 +55,8 @@ export class Inbox {
 
   /** Appends messages; settles once there is room for more. */
   push(batch: FrameBatch): Promise<void> | undefined {
-    if (this.#over || batch.payloads.length === 0) return;
+    if (batch.payloads.length === 0) return;
+    if (this.#over) return nextTurn(); // An endless source must not hold up the end.
     this.#queuedBytes += batch.queueSize;
     if (this.#batch === undefined) this.#batch = batch;
     else this.#batches.push(batch);
@@ -189,4 +191,8 @@ export class Inbox {
   #notify(): void {
     this.#watchers?.forEach((watcher) => watcher());
   }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }

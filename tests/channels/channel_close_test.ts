@@ -7,7 +7,12 @@ import {
   assertStrictEquals,
 } from "@std/assert";
 import { concat } from "@std/bytes/concat";
-import { Channel, StreamClosedError, StreamTimeoutError } from "@sluice/sluice";
+import {
+  Channel,
+  ConnectionLostError,
+  StreamClosedError,
+  StreamTimeoutError,
+} from "@sluice/sluice";
 import {
   channelsOver,
   frameOf,
@@ -180,6 +185,65 @@ Deno.test("Channel reads and drops what the peer sends until it is closed, as th
   await Promise.all([near.close(), far.close(), ...sent]);
   assertEquals(await near.finished, undefined);
   assertEquals(await far.finished, undefined);
+});
+
+Deno.test("Channel closes over TCP without a loss to the peer, though it has not read all that the peer sent", async () => {
+  // To close a socket with bytes unread resets it, and drops what it has to send.
+  const { near, far } = await channelsOver(JOINTS.TCP!(), {
+    highWaterMark: 1000,
+  });
+  const there = Array.from({ length: 8 }, (_, n) => noise(300_000 + n));
+  const back = Array.from({ length: 5 }, () => far.send(noise(500_000)));
+  await settle();
+  const sent = there.map((message) => near.send(message));
+  const closed = near.close();
+  for (const message of there) assertEquals(await far.recv(), message);
+  assertEquals(await far.recv(), null);
+  await Promise.all([...sent, ...back]);
+  await Promise.all([closed, far.close()]);
+  assertEquals(await near.finished, undefined);
+  assertEquals(await far.finished, undefined);
+});
+
+Deno.test("Channel closes though the peer sends without end", async () => {
+  const frame = frameOf(noise(1000));
+  const endless = new ReadableStream<Uint8Array>({
+    pull: (controller) => controller.enqueue(frame.slice()),
+  });
+  const channel = new Channel({
+    readable: endless,
+    writable: new WritableStream(),
+  });
+  await channel.close();
+  assertEquals(await channel.finished, undefined);
+});
+
+Deno.test("Channel does not wait long for the end of a peer that is idle", async () => {
+  const channel = new Channel(manualPair(), { closeTimeout: 60_000 });
+  const start = performance.now();
+  await channel.close();
+  assertLess(performance.now() - start, 500);
+});
+
+Deno.test("Channel takes no harm when the peer was gone before it closed, with nothing left to say", async () => {
+  for (const [, ends] of Object.entries(JOINTS)) {
+    const { near, far } = await channelsOver(ends());
+    await near.send(noise(5));
+    await near.close(); // All of it: the peer can be told nothing any more.
+    assertEquals(await far.recv(), noise(5));
+    assertEquals(await far.recv(), null);
+    await far.close();
+    assertEquals(await far.finished, undefined);
+  }
+});
+
+Deno.test("Channel fails when the peer was gone before it took what was sent", async () => {
+  const { near, far } = await channelsOver(JOINTS.memory!());
+  await near.close();
+  assertEquals(await far.recv(), null);
+  await far.send(noise(100));
+  await far.close();
+  assertInstanceOf(await far.finished, ConnectionLostError);
 });
 
 Deno.test("Channel aborts at once, whatever is under way", async () => {

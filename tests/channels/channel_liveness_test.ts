@@ -381,13 +381,14 @@ Deno.test("Channel over TCP has no timers unless asked for", async () => {
   mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
   try {
     const { near, far } = await tcpEnds();
-    await using channel = new Channel(near);
-    await using other = new Channel(far);
+    const channel = new Channel(near);
+    const other = new Channel(far);
     await channel.send(noise(3));
     assertEquals(await other.recv(), noise(3));
     mock.timers.tick(2 ** 31 - 1);
     await channel.send(noise(4));
     assertEquals(await other.recv(), noise(4));
+    await Promise.all([channel.close(), other.close()]);
   } finally {
     mock.timers.reset();
   }
