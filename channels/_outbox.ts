@@ -35,8 +35,11 @@ export class Outbox implements ChunkSource {
   #underWay: Uint8Array | undefined;
   readonly #waiting = new Fifo<Waiter>();
   readonly #barriers = new Fifo<PromiseWithResolvers<void>>();
-  #wake: (() => void) | undefined;
-  #gathering = false;
+  /** Settles the `next()` that waits, and the end of the turn that it waits for. */
+  #taker:
+    | ((chunk: Promise<never> | Uint8Array | undefined) => void)
+    | undefined;
+  #turn: ReturnType<typeof setImmediate> | undefined;
   #ending = false;
   #failure: { readonly reason: unknown } | undefined;
 
@@ -96,9 +99,7 @@ export class Outbox implements ChunkSource {
   put(payload: Uint8Array, compressed: boolean): Promise<void> | undefined {
     const copied = this.#encoder.encode(payload, compressed);
     this.#queuedBytes += payload.byteLength + FRAME_OVERHEAD;
-    if (this.#wake && (!this.#gathering || this.#encoder.hasFullChunk)) {
-      this.#wakeUp();
-    }
+    if (this.#turn === undefined || this.#encoder.hasFullChunk) this.#wakeUp();
     return copied ? undefined : this.#nextBarrier();
   }
 
@@ -132,17 +133,17 @@ export class Outbox implements ChunkSource {
    * The next chunk, once there is one; to be called when the one before has been
    * consumed. A chunk of no length marks a place, see {@linkcode barrier}.
    */
-  async next(): Promise<Uint8Array | undefined> {
+  next(): Promise<Uint8Array | undefined> {
     this.#consumed();
-    // What was sent meanwhile leaves together with the rest of this turn.
-    if (!this.#encoder.isEmpty) await this.#gather();
-    for (;;) {
-      if (this.#failure) throw this.#failure.reason;
-      const chunk = this.#encoder.take();
-      if (chunk !== undefined) return this.#underWay = chunk;
-      if (this.#ending) return undefined;
-      await this.#sleep();
+    const settled = this.#encoder.hasFullChunk || this.#ending || this.#failure;
+    if (!settled && !this.#encoder.isEmpty) {
+      // What was sent meanwhile leaves together with the rest of this turn.
+      this.#turn = setImmediate(() => this.#wakeUp());
     }
+    return new Promise((resolve) => {
+      this.#taker = resolve;
+      if (settled) this.#wakeUp();
+    });
   }
 
   /** To be called when nobody will take any more. */
@@ -197,22 +198,6 @@ export class Outbox implements ChunkSource {
     return barrier.promise;
   }
 
-  /** Waits for the end of this turn of the event loop, or for a full chunk. */
-  async #gather(): Promise<void> {
-    if (this.#encoder.hasFullChunk || this.#ending || this.#failure) return;
-    this.#gathering = true;
-    const turn = setImmediate(() => this.#wakeUp());
-    await this.#sleep();
-    clearImmediate(turn);
-    this.#gathering = false;
-  }
-
-  #sleep(): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#wake = resolve;
-    return promise;
-  }
-
   #consumed(): void {
     const chunk = this.#underWay;
     if (chunk === undefined) return;
@@ -230,8 +215,14 @@ export class Outbox implements ChunkSource {
     if (this.#waiting.size === 0) this.#limit = this.#highWaterMark;
   }
 
+  /** Gives the `next()` that waits, if any, what there is. */
   #wakeUp(): void {
-    this.#wake?.();
-    this.#wake = undefined;
+    const taker = this.#taker;
+    if (taker === undefined) return;
+    this.#taker = undefined;
+    clearImmediate(this.#turn);
+    this.#turn = undefined;
+    if (this.#failure) return taker(Promise.reject(this.#failure.reason));
+    taker(this.#underWay = this.#encoder.take());
   }
 }

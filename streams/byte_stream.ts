@@ -321,13 +321,13 @@ export abstract class ByteStream implements ByteStreamPair, AsyncDisposable {
     else controller.close();
   }
 
-  async #nextChunk(): Promise<Uint8Array | undefined> {
-    for (;;) {
-      const chunk = this.#unread.shift();
-      if (chunk) return chunk;
-      this.#assertAlive();
-      if (!await this.#fill()) return undefined;
-    }
+  /** The next chunk; `undefined` at the end. */
+  #nextChunk(): Promise<Uint8Array | undefined> {
+    const chunk = this.#unread.shift();
+    if (chunk) return Promise.resolve(chunk);
+    // A read that was given up may have left a fetch under way.
+    if (this.#filling) return this.#filling.then(() => this.#nextChunk());
+    return this.#fetch();
   }
 
   #cancelInbound(): void {
@@ -356,23 +356,27 @@ export abstract class ByteStream implements ByteStreamPair, AsyncDisposable {
 
   /** Fetches one chunk into the queue, for all who wait; `false` if there are no more. */
   #fill(): Promise<boolean> {
-    if (this.#inboundOver) return Promise.resolve(false);
-    return this.#filling ??= this.#fetch();
+    return this.#filling ??= this.#fetch().then((chunk) => {
+      if (chunk) this.#unread.push(chunk);
+      return chunk !== undefined;
+    }).finally(() => this.#filling = undefined);
   }
 
-  async #fetch(): Promise<boolean> {
+  /** The next chunk of the transport; `undefined` at the end. Never two at once. */
+  async #fetch(): Promise<Uint8Array | undefined> {
+    this.#assertAlive();
+    if (this.#inboundOver) return undefined;
+    let chunk: Uint8Array | null = null;
     try {
-      const chunk = await this.#transport.read(this.#lend?.());
-      if (chunk === null) this.#endInbound();
-      else if (!this.#inboundOver) this.#unread.push(chunk); // Not cancelled meanwhile.
-      return chunk !== null;
+      chunk = await this.#transport.read(this.#lend?.());
     } catch (error) {
       this.#fail(toStreamError(error, "read"));
-      return false;
-    } finally {
-      this.#filling = undefined;
-      this.#assertAlive();
     }
+    this.#assertAlive();
+    if (chunk?.byteLength === 0) return this.#fetch(); // Says nothing.
+    if (chunk && !this.#inboundOver) return chunk; // Not cancelled meanwhile.
+    this.#endInbound();
+    return undefined;
   }
 
   #write(data: Uint8Array, signal?: AbortSignal): Promise<void> {
