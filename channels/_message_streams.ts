@@ -1,7 +1,9 @@
 import type { Link } from "./_link.ts";
 
-/** How many messages a channel's `readable` takes ahead of its reader. */
-const READ_AHEAD = 256;
+/** How many messages a channel's `readable` takes ahead of its reader at most ... */
+const MAX_AHEAD = 256;
+/** ... and the bytes after which it takes no more: inflated ones may be large. */
+const BYTES_AHEAD = 65_536;
 
 /** The parts of a channel that its other faces are made of. */
 interface MessageDuplex {
@@ -28,10 +30,12 @@ export function messageReadable(
       if (first === null) return controller.close();
       controller.enqueue(first);
       // One pull for many messages: it costs several times as much as they do.
-      for (let ahead = 1; ahead < READ_AHEAD; ahead++) {
+      let bytes = first.byteLength;
+      for (let ahead = 1; ahead < MAX_AHEAD && bytes < BYTES_AHEAD; ahead++) {
         const message = takeSound(link);
         if (message === undefined) return;
         controller.enqueue(message);
+        bytes += message.byteLength;
       }
     },
     cancel: (reason) => link.cancelInbound(reason),

@@ -235,8 +235,8 @@ export class Channel implements AsyncIterable<Uint8Array>, AsyncDisposable {
   }
 
   /**
-   * The messages received, as a stream. It takes a few hundred messages ahead
-   * of its reader, which a `recv()` then does not see; cancelling it ends
+   * The messages received, as a stream. It takes up to 256 messages ahead of
+   * its reader, which a `recv()` then does not see; cancelling it ends
    * receiving.
    */
   get readable(): ReadableStream<Uint8Array> {

@@ -179,6 +179,10 @@ Deno.test("Channel reads ahead no more than its high water mark of compressed me
   await settle();
   assertLess(Deno.memoryUsage().external - before, 4 << 20);
   assertEquals((await channel.recv())?.byteLength, 1 << 20);
+  const reader = channel.readable.getReader();
+  assertEquals((await reader.read()).value?.byteLength, 1 << 20);
+  await settle();
+  assertEquals(channel.stats.messagesReceived, 2); // Nor more of them than asked for.
   await channel.close();
 });
 
