@@ -22,7 +22,7 @@ const LINKS = join(ROOT, "tests", "_std");
 /** What is published beside the modules. */
 const DOCUMENTS = ["LICENSE", "PROTOCOL.md", "README.md", "deno.json"];
 /** Folders of which each module is part of the library. */
-const FOLDERS = ["channels", "factories", "streams"];
+const FOLDERS = ["channels", "cli", "factories", "streams"];
 
 const folder = await Deno.makeTempDir({ prefix: "sluice_publish_" });
 try {

@@ -17,7 +17,8 @@ const LAYERS: Record<string, readonly string[]> = {
   "channels": ["errors.ts", "streams"],
   "factories": ["errors.ts", "streams", "channels"],
   "mod.ts": ["errors.ts", "streams", "channels", "factories"],
-  "cli.ts": ["errors.ts", "streams", "channels", "factories", "mod.ts"],
+  "cli": ["errors.ts", "streams", "channels", "factories"],
+  "cli.ts": ["cli"],
 };
 
 interface Source {

@@ -1,0 +1,103 @@
+import { concat } from "jsr:@std/bytes@^1.0.6/concat";
+import { TextLineStream } from "jsr:@std/streams@^1.1.2/text-line-stream";
+import { toBytes } from "jsr:@std/streams@^1.1.2/to-bytes";
+import type { Channel } from "../channels/channel.ts";
+import { ConnectionLostError } from "../errors.ts";
+import { connect } from "../factories/connect.ts";
+import { ADDRESS_HELP, parseAddress, TLS_OPTIONS } from "./address.ts";
+import type { Command, Context } from "./command.ts";
+import {
+  CHANNEL_OPTIONS,
+  channelSettings,
+  connectTarget,
+  TIMEOUT_OPTION,
+} from "./endpoint.ts";
+import { NEW_LINE } from "./running.ts";
+
+/** `sluice connect`. */
+export const connectCommand: Command = {
+  name: "connect",
+  operands: ["ADDRESS"],
+  summary: "Send standard input as messages and print what comes back.",
+  details:
+    `Each line is a message, without its line break. After the last one the peer sees
+the end, and messages are printed, each as a line, until the peer ends too.
+
+${ADDRESS_HELP}
+
+  echo ping | sluice connect 127.0.0.1:7000
+  sluice connect --file photo.jpg --raw unix:/run/thumbnailer > small.jpg`,
+  options: [
+    {
+      name: "file",
+      value: "FILE",
+      help:
+        "Send FILE as one message in place of standard input, - for all of\n" +
+        "standard input; may be repeated",
+      repeats: true,
+    },
+    { name: "count", value: "N", help: "End after N messages have come back" },
+    { name: "raw", help: "Print messages as they are, without line breaks" },
+    TIMEOUT_OPTION,
+    ...CHANNEL_OPTIONS,
+    ...TLS_OPTIONS,
+  ],
+  async run(context: Context): Promise<number> {
+    const { args, signal } = context;
+    const target = connectTarget(parseAddress(args.operands[0]), args, signal);
+    const count = args.integer("count", 1, Number.MAX_SAFE_INTEGER);
+    await using channel = await connect(target, await channelSettings(args));
+    let allSent = false;
+    const sending = send(channel, args.all("file"), signal).then(() => {
+      allSent = true;
+    });
+    const receiving = receive(channel, count ?? Infinity, context);
+    sending.catch(() => {}); // The first failure of the two is told.
+    receiving.catch(() => {});
+    await Promise.race([sending.then(() => receiving), receiving]);
+    if (!allSent && await receiving === "ended") {
+      throw new ConnectionLostError(
+        "Cannot send all messages as the peer has ended",
+      );
+    }
+    return 0;
+  },
+};
+
+async function send(
+  channel: Channel,
+  files: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
+  if (files.length === 0) {
+    const encoder = new TextEncoder();
+    const lines = Deno.stdin.readable
+      .pipeThrough(new TextDecoderStream())
+      .pipeThrough(new TextLineStream());
+    for await (const line of lines) {
+      await channel.send(encoder.encode(line), { signal });
+    }
+  }
+  for (const file of files) {
+    const message = file === "-"
+      ? await toBytes(Deno.stdin.readable)
+      : await Deno.readFile(file);
+    await channel.send(message, { signal });
+  }
+  await channel.writable.close();
+}
+
+/** Prints until the peer has ended, or `count` messages have come. */
+async function receive(
+  channel: Channel,
+  count: number,
+  { args, signal, write }: Context,
+): Promise<"ended" | "enough"> {
+  const end = args.has("raw") ? new Uint8Array() : NEW_LINE;
+  for (let received = 0; received < count; received++) {
+    const message = await channel.recv({ signal });
+    if (message === null) return "ended";
+    await write(concat([message, end]));
+  }
+  return "enough";
+}

@@ -1,0 +1,101 @@
+import type { ConnectTarget } from "../factories/connect.ts";
+import type { ChannelSettings } from "../factories/channel_settings.ts";
+import type { ListenOptions } from "../factories/listen_options.ts";
+import { type Address, tlsFiles } from "./address.ts";
+import type { Arguments, OptionSpec } from "./command.ts";
+import { UsageError } from "./usage_error.ts";
+
+/** The options of every channel. */
+export const CHANNEL_OPTIONS: readonly OptionSpec[] = [
+  {
+    name: "key-file",
+    value: "FILE",
+    help: "Encrypt with the key in FILE, 16 to 64 random bytes that both\n" +
+      "sides have (head -c 32 /dev/urandom > FILE)",
+  },
+  {
+    name: "compress",
+    help: "Compress messages of more than 3000 bytes before they are sent",
+  },
+  { name: "level", value: "0-9", help: "Level of --compress, 6 by default" },
+  {
+    name: "max-message-size",
+    value: "BYTES",
+    help: "Refuse longer messages, 67108864 by default",
+  },
+];
+
+/** How long to wait for a connection. */
+export const TIMEOUT_OPTION: OptionSpec = {
+  name: "timeout",
+  value: "MS",
+  help: "Deadline for connecting, 10000 by default; 0 is none",
+};
+
+/** What the options say of the channel. */
+export async function channelSettings(
+  args: Arguments,
+): Promise<ChannelSettings> {
+  const level = args.integer("level", 0, 9);
+  if (level !== undefined && !args.has("compress")) {
+    throw new UsageError("option --level goes with --compress");
+  }
+  const maxMessageSize = args.integer("max-message-size", 0, 2 ** 32 - 1);
+  const keyFile = args.get("key-file");
+  return {
+    ...(args.has("compress") && { compression: { level } }),
+    ...(maxMessageSize !== undefined && { maxMessageSize }),
+    ...(keyFile !== undefined && { key: await Deno.readFile(keyFile) }),
+  };
+}
+
+/** Where to connect. */
+export function connectTarget(
+  address: Address,
+  args: Arguments,
+  signal: AbortSignal,
+): ConnectTarget {
+  const timeout = args.integer("timeout", 0, 2 ** 31 - 1);
+  const wait = { signal, ...(timeout !== undefined && { timeout }) };
+  switch (address.kind) {
+    case "unix":
+      return { path: address.path, ...wait };
+    case "cmd":
+      return { command: address.command, signal };
+    case "tls": {
+      const { hostname, port } = address;
+      return { hostname, port, tls: tlsFiles(args), ...wait };
+    }
+    case "tcp": {
+      const { hostname, port } = address;
+      return { hostname, port, ...wait };
+    }
+  }
+}
+
+/** Where to listen. */
+export function listenOptions(
+  address: Address,
+  args: Arguments,
+): ListenOptions {
+  switch (address.kind) {
+    case "unix":
+      return { path: address.path };
+    case "cmd":
+      throw new UsageError("cannot listen on a command");
+    case "tls": {
+      const { hostname, port } = address;
+      const { certFile, keyFile } = tlsFiles(args);
+      if (certFile === undefined || keyFile === undefined) {
+        throw new UsageError(
+          "listening on tls: needs --tls-cert and --tls-key",
+        );
+      }
+      return { hostname, port, certFile, keyFile };
+    }
+    case "tcp": {
+      const { hostname, port } = address;
+      return { hostname, port };
+    }
+  }
+}

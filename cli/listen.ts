@@ -1,0 +1,85 @@
+import { concat } from "jsr:@std/bytes@^1.0.6/concat";
+import type { Channel } from "../channels/channel.ts";
+import { serve } from "../factories/serve.ts";
+import {
+  ADDRESS_HELP,
+  formatAddress,
+  parseAddress,
+  TLS_OPTIONS,
+} from "./address.ts";
+import type { Command, Context } from "./command.ts";
+import { CHANNEL_OPTIONS, channelSettings, listenOptions } from "./endpoint.ts";
+import { aborted, describe, NEW_LINE } from "./running.ts";
+
+/** `sluice listen`. */
+export const listenCommand: Command = {
+  name: "listen",
+  operands: ["ADDRESS"],
+  summary: "Accept connections and print the messages that they send.",
+  details:
+    `Each message is printed as a line. Port 0 lets the system choose: standard error
+tells which. SIGINT ends it.
+
+${ADDRESS_HELP}
+
+  sluice listen 127.0.0.1:7000
+  sluice listen --echo --key-file key tcp:0.0.0.0:7000`,
+  options: [
+    { name: "echo", help: "Send each message back in place of printing it" },
+    { name: "once", help: "End after the first connection" },
+    { name: "raw", help: "Print messages as they are, without line breaks" },
+    ...CHANNEL_OPTIONS,
+    ...TLS_OPTIONS,
+  ],
+  async run(context: Context): Promise<number> {
+    const { args, say } = context;
+    const address = parseAddress(args.operands[0]);
+    const served = Promise.withResolvers<void>();
+    await using server = serve({
+      ...listenOptions(address, args),
+      ...await channelSettings(args),
+      onError: (error, { info }) => {
+        const who = info?.remote?.hostname;
+        say(
+          `${who === undefined ? "" : `${who}:${info?.remote?.port}: `}${
+            describe(error)
+          }`,
+        );
+      },
+    }, async (channel, { signal }) => {
+      try {
+        await (args.has("echo")
+          ? echo(channel, signal)
+          : print(channel, signal, context));
+      } finally {
+        served.resolve();
+      }
+    });
+    say(`listening on ${formatAddress(address.kind, server.addr)}`);
+    const ends = [aborted(context.signal)];
+    if (args.has("once")) ends.push(served.promise);
+    await Promise.race(ends);
+    return 0;
+  },
+};
+
+async function echo(channel: Channel, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    const message = await channel.recv({ signal });
+    if (message === null) return;
+    await channel.send(message);
+  }
+}
+
+async function print(
+  channel: Channel,
+  signal: AbortSignal,
+  { args, write }: Context,
+): Promise<void> {
+  const end = args.has("raw") ? new Uint8Array() : NEW_LINE;
+  for (;;) {
+    const message = await channel.recv({ signal });
+    if (message === null) return;
+    await write(concat([message, end]));
+  }
+}
