@@ -1,10 +1,6 @@
-/** What an idle pipe is read with, in bytes, and what a busy one is, at most. */
-const MIN_SIZE = 1024;
-const MAX_SIZE = 65_536;
-/** How many times larger or smaller the next buffer may be. */
-const STEP = 4;
-/** So many small chunks in a row show that the buffer is too large. */
-const MANY_SMALL = 16;
+/** What a pipe is read with, in bytes: while it is idle, and while more may be waiting. */
+const IDLE_SIZE = 4096;
+const BUSY_SIZE = 65_536;
 
 /**
  * Reads a byte stream of the platform with a buffer that follows the traffic,
@@ -14,8 +10,7 @@ const MANY_SMALL = 16;
  */
 export class PipeReader {
   readonly #reader: ReadableStreamBYOBReader;
-  #buffer = new Uint8Array(MIN_SIZE);
-  #small = 0;
+  #buffer = new Uint8Array(IDLE_SIZE);
 
   constructor(readable: ReadableStream<Uint8Array>) {
     this.#reader = readable.getReader({ mode: "byob" });
@@ -24,24 +19,19 @@ export class PipeReader {
 
   /** The next chunk, or `null` at the end or once it was cancelled. Never two at once. */
   async read(): Promise<Uint8Array | null> {
-    const size = this.#buffer.byteLength;
     const { done, value } = await this.#reader.read(this.#buffer);
     if (done || value === undefined) return null;
+    const size = value.buffer.byteLength;
     if (value.byteLength > size / 2) {
-      this.#small = 0;
-      const full = value.byteLength === size; // More may be waiting.
       this.#buffer = new Uint8Array(
-        full ? Math.min(size * STEP, MAX_SIZE) : size,
+        value.byteLength === size ? BUSY_SIZE : IDLE_SIZE,
       );
       return value;
     }
     const chunk = value.slice();
-    if (++this.#small < MANY_SMALL) {
-      this.#buffer = new Uint8Array(value.buffer);
-    } else {
-      this.#small = 0;
-      this.#buffer = new Uint8Array(Math.max(size / STEP, MIN_SIZE));
-    }
+    this.#buffer = size === IDLE_SIZE
+      ? new Uint8Array(value.buffer)
+      : new Uint8Array(IDLE_SIZE);
     return chunk;
   }
 

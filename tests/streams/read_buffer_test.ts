@@ -1,0 +1,77 @@
+import { assert, assertEquals } from "@std/assert";
+import { ReadBuffer } from "../../streams/_read_buffer.ts";
+
+/** Reads `count` bytes as a socket would, filling the space with `value`. */
+function read(buffer: ReadBuffer, count: number, value = 0): Uint8Array {
+  const space = buffer.space();
+  assert(space.length > 0);
+  const size = Math.min(count, space.length);
+  space.fill(value, 0, size);
+  return buffer.take(size);
+}
+
+/** Fills whatever space there is, as a socket does that has more. */
+function readMuch(buffer: ReadBuffer, times: number): void {
+  for (let i = 0; i < times; i++) read(buffer, Infinity);
+}
+
+/** What a read that waits holds. */
+function held(buffer: ReadBuffer): number {
+  return buffer.space().buffer.byteLength;
+}
+
+Deno.test("ReadBuffer holds 1 KiB before anything was read", () => {
+  assertEquals(held(new ReadBuffer()), 1024);
+});
+
+Deno.test("ReadBuffer takes 64 KiB for a busy stream, and no more", () => {
+  const buffer = new ReadBuffer();
+  readMuch(buffer, 3);
+  assertEquals(held(buffer), 65_536);
+  readMuch(buffer, 100);
+  assertEquals(held(buffer), 65_536);
+});
+
+Deno.test("ReadBuffer holds no large buffer once a read shows that nothing more is waiting", () => {
+  for (const last of [1, 1000, 30_000, 65_535]) {
+    const buffer = new ReadBuffer();
+    readMuch(buffer, 10);
+    read(buffer, last);
+    assert(held(buffer) <= 4096, `${held(buffer)} after ${last}`);
+    readMuch(buffer, 2);
+    assertEquals(held(buffer), 65_536, "busy again");
+  }
+});
+
+Deno.test("ReadBuffer returns to its smallest buffer for a stream of small chunks", () => {
+  const buffer = new ReadBuffer();
+  readMuch(buffer, 10);
+  for (let i = 0; i < 1000; i++) read(buffer, 40);
+  assertEquals(held(buffer), 1024);
+});
+
+Deno.test("ReadBuffer gives small chunks one memory, each byte once", () => {
+  const buffer = new ReadBuffer();
+  const chunks = Array.from({ length: 200 }, (_, i) => read(buffer, 50, i));
+  chunks.forEach((chunk, i) => {
+    assertEquals(chunk, new Uint8Array(50).fill(i), `chunk ${i}`);
+    assert(chunk.buffer.byteLength <= 4096);
+  });
+  const memories = new Set(chunks.map((chunk) => chunk.buffer));
+  assert(memories.size < 200 / 8, `${memories.size} buffers for 200 chunks`);
+});
+
+Deno.test("A kept chunk of a ReadBuffer keeps at most 64 KiB alive, whatever it was part of", () => {
+  const buffer = new ReadBuffer();
+  for (let i = 0; i < 2000; i++) {
+    const chunk = read(buffer, (i * 7919) % 100_000 + 1);
+    assert(chunk.buffer.byteLength <= 65_536);
+  }
+});
+
+Deno.test("ReadBuffer reads on in the same memory after a read that was given up", () => {
+  const buffer = new ReadBuffer();
+  const first = buffer.space();
+  assertEquals(buffer.space().byteOffset, first.byteOffset);
+  assertEquals(read(buffer, 3, 1), new Uint8Array(3).fill(1));
+});
