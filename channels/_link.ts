@@ -80,7 +80,7 @@ export class Link implements PipelineHooks {
   ) {
     const { highWaterMark, batching, maxMessageSize, heartbeat } = config;
     const ours = stream instanceof ByteStream;
-    if (ours) accessOf(stream).assertUnlocked();
+    if (ours) accessOf(stream).assertUnlocked("open channel");
     else assertUnlocked(stream);
     this.lends = ours || open !== undefined;
     this.#stream = stream;

@@ -21,12 +21,15 @@ type ClosablePair = ByteStreamPair & {
  * @throws {TypeError} if a side is locked already.
  */
 export function transportOver(pair: ByteStreamPair): ByteTransport {
-  if (pair.readable.locked || pair.writable.locked) {
-    throw new TypeError("Cannot take the stream as a side of it is locked");
+  if (pair instanceof ByteStream) return new StreamTransport(pair);
+  for (const side of ["readable", "writable"] as const) {
+    if (pair[side].locked) {
+      throw new TypeError(
+        `Cannot wrap the stream as ${side} of the stream is locked`,
+      );
+    }
   }
-  return pair instanceof ByteStream
-    ? new StreamTransport(pair)
-    : new PairTransport(pair);
+  return new PairTransport(pair);
 }
 
 /** What a wrapper around `pair` says about itself: the same as the pair. */

@@ -4,15 +4,15 @@ import type { ByteTransport } from "./byte_transport.ts";
 /** A transport over another stream of ours, without a copy. */
 export class StreamTransport implements ByteTransport {
   readonly #stream: ByteStream;
-  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #read: () => Promise<Uint8Array | undefined>;
   readonly #write: (data: Uint8Array) => Promise<void>;
   #into: Uint8Array | undefined;
 
   constructor(stream: ByteStream) {
     this.#stream = stream;
-    this.#reader = stream.readable.getReader();
-    this.#reader.closed.catch(() => {}); // The read that failed tells.
     const access = accessOf(stream);
+    access.assertUnlocked("wrap the stream");
+    this.#read = access.takeReader().next;
     this.#write = access.takeWriter();
     access.lendMemory(() => {
       const into = this.#into;
@@ -23,8 +23,7 @@ export class StreamTransport implements ByteTransport {
 
   async read(into?: Uint8Array): Promise<Uint8Array | null> {
     this.#into = into;
-    const { done, value } = await this.#reader.read();
-    return done ? null : value;
+    return await this.#read() ?? null;
   }
 
   write(data: Uint8Array): Promise<void> {

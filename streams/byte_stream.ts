@@ -40,7 +40,7 @@ export interface SignalOptions {
 /** What a channel does with a stream beyond its public members. */
 interface ByteStreamAccess {
   /** @throws {TypeError} if a side is locked. */
-  assertUnlocked(): void;
+  assertUnlocked(action: string): void;
   /** Locks `writable`, and writes past it: one hop less for each chunk. */
   takeWriter(): (data: Uint8Array) => Promise<void>;
   /** Locks `readable`, and reads past it. */
@@ -76,7 +76,7 @@ export let accessOf: (stream: ByteStream) => ByteStreamAccess;
 export abstract class ByteStream implements ByteStreamPair, AsyncDisposable {
   static {
     accessOf = (stream) => ({
-      assertUnlocked() {
+      assertUnlocked(action) {
         for (
           const [side, locked] of [
             ["readable", stream.#readerTaken || stream.#readable?.locked],
@@ -85,7 +85,7 @@ export abstract class ByteStream implements ByteStreamPair, AsyncDisposable {
         ) {
           if (locked) {
             throw new TypeError(
-              `Cannot open channel as ${side} of the stream is locked`,
+              `Cannot ${action} as ${side} of the stream is locked`,
             );
           }
         }
@@ -126,7 +126,9 @@ export abstract class ByteStream implements ByteStreamPair, AsyncDisposable {
 
   /** Bytes that the transport gave and nobody has taken yet. */
   readonly #unread = new ByteQueue();
-  /** The read of the transport under way, shared by all that wait for it. */
+  /** The read of the transport under way. */
+  #reading?: Promise<Uint8Array | null>;
+  /** The fetch under way into the queue, shared by all that wait for it. */
   #filling?: Promise<boolean>;
   /** Settles when the last accepted read, or write, has; it never rejects. */
   #lastRead: Promise<unknown> = DONE;
@@ -362,13 +364,18 @@ export abstract class ByteStream implements ByteStreamPair, AsyncDisposable {
     }).finally(() => this.#filling = undefined);
   }
 
+    // A reader that was released may have left a read of its own under way.
+    while (this.#reading) await this.#reading.catch(() => {});
   /** The next chunk of the transport; `undefined` at the end. Never two at once. */
   async #fetch(): Promise<Uint8Array | undefined> {
     this.#assertAlive();
     if (this.#inboundOver) return undefined;
     let chunk: Uint8Array | null = null;
     try {
-      chunk = await this.#transport.read(this.#lend?.());
+      this.#reading = this.#transport.read(this.#lend?.());
+      chunk = await this.#reading;
+    } finally {
+      this.#reading = undefined;
     } catch (error) {
       this.#fail(toStreamError(error, "read"));
     }
