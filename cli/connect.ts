@@ -5,7 +5,7 @@ import type { Channel } from "../channels/channel.ts";
 import { ConnectionLostError } from "../errors.ts";
 import { connect } from "../factories/connect.ts";
 import { ADDRESS_HELP, parseAddress, TLS_OPTIONS } from "./address.ts";
-import type { Command, Context } from "./command.ts";
+import type { Arguments, Command, Context } from "./command.ts";
 import {
   CHANNEL_OPTIONS,
   channelSettings,
@@ -13,6 +13,12 @@ import {
   TIMEOUT_OPTION,
 } from "./endpoint.ts";
 import { NEW_LINE } from "./running.ts";
+
+/**
+ * How long the end waits for what is queued, in milliseconds. Without an
+ * interruption nothing is, and with one a user does not want to wait.
+ */
+const CLOSE_TIMEOUT = 500;
 
 /** `sluice connect`. */
 export const connectCommand: Command = {
@@ -31,11 +37,10 @@ ${ADDRESS_HELP}
     {
       name: "file",
       value: "FILE",
-      help:
-        "Send FILE as one message in place of standard input, - for all of\n" +
-        "standard input; may be repeated",
+      help: "Send FILE as one message, not standard input; may be repeated",
       repeats: true,
     },
+    { name: "whole", help: "Send all of standard input as one message" },
     { name: "count", value: "N", help: "End after N messages have come back" },
     { name: "raw", help: "Print messages as they are, without line breaks" },
     TIMEOUT_OPTION,
@@ -46,10 +51,14 @@ ${ADDRESS_HELP}
     const { args, signal } = context;
     const target = connectTarget(parseAddress(args.operands[0]), args, signal);
     const count = args.integer("count", 1, Number.MAX_SAFE_INTEGER);
-    await using channel = await connect(target, await channelSettings(args));
+    await using channel = await connect(target, {
+      ...await channelSettings(args),
+      closeTimeout: CLOSE_TIMEOUT,
+    });
     let allSent = false;
-    const sending = send(channel, args.all("file"), signal).then(() => {
-      allSent = true;
+    const sending = send(channel, context).then(() => {
+      allSent = true; // Before the end, which a peer may answer with its own.
+      return channel.writable.close();
     });
     const receiving = receive(channel, count ?? Infinity, context);
     sending.catch(() => {}); // The first failure of the two is told.
@@ -64,27 +73,29 @@ ${ADDRESS_HELP}
   },
 };
 
+/** Sends what there is to send. */
 async function send(
   channel: Channel,
-  files: readonly string[],
-  signal: AbortSignal,
+  { args, signal }: Context,
 ): Promise<void> {
-  if (files.length === 0) {
+  for await (const message of messages(args)) {
+    await channel.send(message, { signal });
+  }
+  await channel.flush();
+}
+
+async function* messages(args: Arguments): AsyncGenerator<Uint8Array> {
+  const files = args.all("file");
+  for (const file of files) yield await Deno.readFile(file);
+  if (args.has("whole")) {
+    yield await toBytes(Deno.stdin.readable);
+  } else if (files.length === 0) {
     const encoder = new TextEncoder();
     const lines = Deno.stdin.readable
       .pipeThrough(new TextDecoderStream())
       .pipeThrough(new TextLineStream());
-    for await (const line of lines) {
-      await channel.send(encoder.encode(line), { signal });
-    }
+    for await (const line of lines) yield encoder.encode(line);
   }
-  for (const file of files) {
-    const message = file === "-"
-      ? await toBytes(Deno.stdin.readable)
-      : await Deno.readFile(file);
-    await channel.send(message, { signal });
-  }
-  await channel.writable.close();
 }
 
 /** Prints until the peer has ended, or `count` messages have come. */

@@ -1,0 +1,519 @@
+import {
+  assert,
+  assertEquals,
+  assertGreater,
+  assertMatch,
+  assertStringIncludes,
+} from "@std/assert";
+import { fromFileUrl } from "@std/path/from-file-url";
+import { join } from "@std/path/join";
+import { TextLineStream } from "@std/streams/text-line-stream";
+import { Channel, connect, createSocketStream, serve } from "@sluice/sluice";
+import { certificateFiles } from "./_certificates.ts";
+import { freePort, HOST, serveEcho } from "./factories/_tunnel_peers.ts";
+
+// Each test runs the program as a person would, in a process of its own.
+
+const PATH = (name: string) =>
+  fromFileUrl(new URL(`../${name}`, import.meta.url));
+const COMMAND = [
+  Deno.execPath(),
+  "run",
+  "--allow-all",
+  "--no-check",
+  "--config",
+  PATH("deno.json"),
+  PATH("cli.ts"),
+];
+/** A program that runs longer has hung: it is killed, and so its test fails, in milliseconds. */
+const LIFETIME = 30_000;
+
+interface Result {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** A program that runs; disposal kills it if it still does. */
+interface Running extends AsyncDisposable {
+  readonly pid: number;
+  /** Its standard input. */
+  readonly input: WritableStreamDefaultWriter<Uint8Array>;
+  /** The next line of its standard output; undefined at the end. */
+  line(): Promise<string | undefined>;
+  /** The address that it says it has taken. */
+  address(): Promise<string>;
+  /** Sends a signal, and gives the exit code and the rest of standard error. */
+  end(signal?: Deno.Signal): Promise<Pick<Result, "code" | "err">>;
+}
+
+const bytes = (text: string) => new TextEncoder().encode(text);
+
+/** Runs a command with `input` to its end. */
+async function run(args: string[], input = ""): Promise<Result> {
+  const child = spawn(args);
+  const writer = child.stdin.getWriter();
+  const writing = writer.write(bytes(input)).then(() => writer.close())
+    .catch(() => {}); // It may end without reading.
+  const timer = setTimeout(() => child.kill("SIGKILL"), LIFETIME);
+  const [out, err, { code }] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+    child.status,
+    writing,
+  ]);
+  clearTimeout(timer);
+  return { code, out, err };
+}
+
+/** Starts a command. */
+function start(args: string[]): Running {
+  const child = spawn(args);
+  const timer = setTimeout(() => child.kill("SIGKILL"), LIFETIME);
+  const status = child.status.finally(() => clearTimeout(timer));
+  const linesOf = (stream: ReadableStream<Uint8Array>) =>
+    stream.pipeThrough(new TextDecoderStream())
+      .pipeThrough(new TextLineStream()).getReader();
+  const output = linesOf(child.stdout);
+  const errors = linesOf(child.stderr);
+  const input = child.stdin.getWriter();
+  let over = false;
+  const end = async (signal?: Deno.Signal) => {
+    if (signal && !over) child.kill(signal);
+    const { code } = await status;
+    over = true;
+    const rest: string[] = [];
+    for (;;) {
+      const { value, done } = await errors.read();
+      if (done) break;
+      rest.push(value);
+    }
+    return { code, err: rest.join("\n") };
+  };
+  return {
+    pid: child.pid,
+    input,
+    line: async () => (await output.read()).value,
+    address: async () => {
+      const line = (await errors.read()).value ?? "";
+      const address = /^sluice \w+: (?:listening on|forwarding) (\S+)( to .*)?$/
+        .exec(line)?.[1];
+      if (address === undefined) throw new Error(`it said ${line}`);
+      return address;
+    },
+    end,
+    async [Symbol.asyncDispose]() {
+      await end("SIGKILL").catch(() => {});
+      await input.abort().catch(() => {});
+      await output.cancel();
+    },
+  };
+}
+
+function spawn(args: string[]): Deno.ChildProcess {
+  const [program, ...rest] = [...COMMAND, ...args];
+  return new Deno.Command(program, {
+    args: rest,
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+    env: { NO_COLOR: "1" },
+  }).spawn();
+}
+
+/** A temporary folder, which disposal removes. */
+async function temporaryFolder(): Promise<AsyncDisposable & { path: string }> {
+  const path = await Deno.makeTempDir({ prefix: "sluice_cli_" });
+  return {
+    path,
+    [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }),
+  };
+}
+
+/** A file with a key. */
+async function writeKey(folder: string): Promise<string> {
+  const file = join(folder, "key");
+  await Deno.writeFile(file, crypto.getRandomValues(new Uint8Array(32)));
+  return file;
+}
+
+/** An echo server in this process. */
+function serveEchoes(options: { key?: Uint8Array } = {}) {
+  return serve({ port: 0, ...options }, async (channel) => {
+    for await (const message of channel) await channel.send(message);
+  });
+}
+
+// Help and wrong command lines
+
+Deno.test("sluice --help lists the commands, and each command has a help of its own", async () => {
+  const commands = ["listen", "connect", "forward", "bench"];
+  const [all, ...each] = await Promise.all([
+    run(["--help"]),
+    ...commands.map((name) => run([name, "--help"])),
+  ]);
+  assertEquals([all.code, all.err], [0, ""]);
+  for (const [index, name] of commands.entries()) {
+    assertMatch(all.out, new RegExp(`^  ${name} +\\w`, "m"));
+    assertEquals([each[index].code, each[index].err], [0, ""]);
+    assertStringIncludes(each[index].out, `Usage: sluice ${name} [OPTION]...`);
+    assertMatch(each[index].out, /^ {2}--help +Print this help$/m);
+  }
+});
+
+Deno.test("A wrong command line is told on standard error, with exit code 2", async () => {
+  await using folder = await temporaryFolder();
+  const short = join(folder.path, "short");
+  await Deno.writeTextFile(short, "short");
+  const cases: [args: string[], message: string][] = [
+    [[], "sluice: missing COMMAND"],
+    [["conect"], 'sluice: unknown command "conect"'],
+    [["connect"], "sluice connect: missing ADDRESS"],
+    [["connect", "a:1", "b:2"], 'unexpected argument "b:2"'],
+    [["connect", "--colour", "a:1"], "unknown option --colour"],
+    [["connect", "--count", "0", "a:1"], "--count must be an integer from 1"],
+    [["connect", "a:1", "--timeout"], "option --timeout needs a value: MS"],
+    [["connect", "nowhere"], '"nowhere" is no address'],
+    [["connect", "tcp:a:70000"], "must be an integer from 0 to 65535"],
+    [["connect", "cmd:"], '"cmd:" is no address'],
+    [["connect", "--key-file", short, "a:1"], "16"],
+    [["listen", "cmd:cat"], "cannot listen on a command"],
+    [["listen", "tls:127.0.0.1:0"], "needs --tls-cert and --tls-key"],
+    [["forward", "127.0.0.1:0"], "missing TO"],
+    [["forward", "--raw", "left", "a:0", "b:1"], "--raw must be from, to or"],
+    [["bench", "--size", "64,x", "a:1"], "each --size must be an integer"],
+  ];
+  const results = await Promise.all(cases.map(([args]) => run(args)));
+  for (const [index, { code, out, err }] of results.entries()) {
+    const [args, message] = cases[index];
+    assertEquals([code, out], [2, ""], args.join(" "));
+    assertStringIncludes(err, message);
+    assertMatch(err, /^Try sluice( \w+)? --help$/m);
+  }
+});
+
+Deno.test("A failure is told on standard error in a line, with exit code 1", async () => {
+  const port = freePort();
+  const cases: [args: string[], message: string][] = [
+    [["connect", `${HOST}:${port}`], `Cannot connect to ${HOST}:${port}: `],
+    [["bench", `${HOST}:${port}`], `Cannot connect to ${HOST}:${port}: `],
+    [["connect", "unix:/nonexistent/socket"], "Cannot connect to /nonexistent"],
+    [["connect", "cmd:no-such-program"], "Cannot spawn no-such-program"],
+    [["connect", "--key-file", "/nonexistent/key", "a:1"], "/nonexistent/key"],
+    [["connect", "--file", "/nonexistent/file", "cmd:cat"], "nonexistent/file"],
+  ];
+  const results = await Promise.all(cases.map(([args]) => run(args)));
+  for (const [index, { code, out, err }] of results.entries()) {
+    const [args, message] = cases[index];
+    assertEquals([code, out], [1, ""], args.join(" "));
+    assertStringIncludes(err, message);
+    assertEquals(err.trimEnd().split("\n").length, 1, err);
+  }
+});
+
+// connect
+
+Deno.test("connect sends lines as messages and prints what comes back as lines", async () => {
+  await using server = serveEchoes();
+  const { code, out, err } = await run(
+    ["connect", `${HOST}:${server.addr.port}`],
+    "one\n\nzwölf\nlast without an end",
+  );
+  assertEquals([code, out, err], [
+    0,
+    "one\n\nzwölf\nlast without an end\n",
+    "",
+  ]);
+});
+
+Deno.test("connect sends whole files as messages, and prints them as they are", async () => {
+  await using folder = await temporaryFolder();
+  const file = join(folder.path, "file");
+  const lengths: number[] = [];
+  const content = "two\nlines ".repeat(30_000);
+  await Deno.writeTextFile(file, content);
+  await using server = serve({ port: 0 }, async (channel) => {
+    for await (const message of channel) {
+      lengths.push(message.byteLength);
+      await channel.send(message);
+    }
+  });
+  const { code, out } = await run([
+    "connect",
+    ...["--file", file, "--file", file, "--whole", "--raw"],
+    `${HOST}:${server.addr.port}`,
+  ], "all of\nthe input\n");
+  assertEquals(code, 0);
+  assertEquals(lengths, [300_000, 300_000, 17]);
+  assert(out === content + content + "all of\nthe input\n");
+});
+
+Deno.test("connect --count ends after as many messages, whatever the peer does", async () => {
+  await using server = serve({ port: 0 }, async (channel, { signal }) => {
+    for (const text of ["a", "b", "c"]) await channel.send(bytes(text));
+    await channel.recv({ signal }).catch(() => {});
+  });
+  await using child = start(
+    ["connect", "--count", "2", `${HOST}:${server.addr.port}`],
+  );
+  assertEquals(await child.line(), "a");
+  assertEquals(await child.line(), "b");
+  assertEquals(await child.end(), { code: 0, err: "" });
+});
+
+Deno.test("connect fails when the peer ends while there is more to send", async () => {
+  await using server = serve({ port: 0 }, (channel) => channel.recv());
+  await using child = start(["connect", `${HOST}:${server.addr.port}`]);
+  await child.input.write(bytes("only this\n"));
+  const { code, err } = await child.end();
+  assertEquals(code, 1);
+  assertStringIncludes(err, "Cannot send all messages as the peer has ended");
+});
+
+Deno.test("connect ends quietly when nobody reads its output", async () => {
+  await using server = serve({ port: 0 }, async (channel) => {
+    for (;;) await channel.send(bytes("more"));
+  });
+  const [program, ...rest] = [
+    ...COMMAND,
+    "connect",
+    `${HOST}:${server.addr.port}`,
+  ];
+  const quoted = [program, ...rest].map((word) => `'${word}'`).join(" ");
+  const { stdout, stderr } = await new Deno.Command("sh", {
+    // The pipe's own exit code is that of head: the other one is printed.
+    args: ["-c", `(yes | ${quoted}; echo "code $?" >&2) | head -n 2`],
+    stdin: "null",
+  }).output();
+  assertEquals(new TextDecoder().decode(stdout), "more\nmore\n");
+  assertEquals(new TextDecoder().decode(stderr), "code 0\n");
+});
+
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  Deno.test(`connect ends at ${signal} with 130, and its peer sees a clean end`, async () => {
+    const ended = Promise.withResolvers<Uint8Array | null>();
+    await using server = serve({ port: 0 }, async (channel) => {
+      await channel.send(bytes("ready"));
+      ended.resolve(await channel.recv());
+    });
+    await using child = start(["connect", `${HOST}:${server.addr.port}`]);
+    assertEquals(await child.line(), "ready");
+    assertEquals(await child.end(signal), { code: 130, err: "" });
+    assertEquals(await ended.promise, null);
+  });
+}
+
+Deno.test("connect speaks to a command that it starts", async () => {
+  const program = `["${Deno.execPath()}", "eval",
+    "await Deno.stdin.readable.pipeTo(Deno.stdout.writable)"]`;
+  assertEquals(
+    await run(["connect", `cmd:${program}`], "to a child\n"),
+    { code: 0, out: "to a child\n", err: "" },
+  );
+  // cat gives the frames back as they came.
+  assertEquals(
+    await run(["connect", "cmd:cat -u"], "to a cat\n"),
+    { code: 0, out: "to a cat\n", err: "" },
+  );
+});
+
+// listen
+
+Deno.test("listen prints the messages of all who connect, and ends at SIGINT with 0", async () => {
+  await using child = start(["listen", `${HOST}:0`]);
+  const address = await child.address();
+  assertMatch(address, /^tcp:127\.0\.0\.1:\d+$/);
+  const port = Number(address.split(":")[2]);
+  for (const text of ["first", "second"]) {
+    await using channel = await connect({ port });
+    await channel.send(bytes(text));
+    assertEquals(await child.line(), text);
+  }
+  await using idle = await connect({ port });
+  await idle.send(bytes("third"));
+  assertEquals(await child.line(), "third");
+  // It ends although somebody is connected, who sees a clean end.
+  const end = child.end("SIGINT");
+  assertEquals(await idle.recv(), null);
+  assertEquals(await end, { code: 0, err: "" });
+});
+
+Deno.test("listen and connect meet on a Unix socket, with --once and through a pipe", async () => {
+  await using folder = await temporaryFolder();
+  const address = `unix:${join(folder.path, "socket")}`;
+  await using child = start(["listen", "--once", address]);
+  assertEquals(await child.address(), address);
+  const sent = await run(["connect", address], "a\nb\n");
+  assertEquals(sent, { code: 0, out: "", err: "" });
+  assertEquals(await child.line(), "a");
+  assertEquals(await child.line(), "b");
+  assertEquals(await child.line(), undefined);
+  assertEquals(await child.end(), { code: 0, err: "" });
+});
+
+Deno.test("listen and connect meet over TLS, encrypted and compressed as well", async () => {
+  await using files = await certificateFiles();
+  await using folder = await temporaryFolder();
+  const key = ["--key-file", await writeKey(folder.path)];
+  await using child = start([
+    ...["listen", "--echo", ...key],
+    ...["--tls-cert", files.server.cert, "--tls-key", files.server.key],
+    `tls:${HOST}:0`,
+  ]);
+  const address = await child.address();
+  const long = "long ".repeat(10_000);
+  const tls = ["--tls-ca", files.ca];
+  const [good, untrusted] = await Promise.all([
+    run(["connect", ...key, ...tls, "--compress", address], `${long}\n`),
+    run(["connect", ...key, address]),
+  ]);
+  assertEquals(good, { code: 0, out: `${long}\n`, err: "" });
+  assertEquals([untrusted.code, untrusted.out], [1, ""]);
+  assertStringIncludes(untrusted.err, "Cannot connect to");
+});
+
+Deno.test("listen tells of a peer with another key, and goes on", async () => {
+  await using folder = await temporaryFolder();
+  const file = await writeKey(folder.path);
+  await using child = start(["listen", "--key-file", file, `${HOST}:0`]);
+  const port = Number((await child.address()).split(":")[2]);
+  const stranger = crypto.getRandomValues(new Uint8Array(32));
+  await connect({ port }, { key: stranger }).then(
+    () => assert(false),
+    () => {},
+  );
+  await using channel = await connect({ port }, {
+    key: await Deno.readFile(file),
+  });
+  await channel.send(bytes("after all"));
+  assertEquals(await child.line(), "after all");
+  const { code, err } = await child.end("SIGINT");
+  assertEquals(code, 0);
+  assertMatch(err, /^sluice listen: 127\.0\.0\.1:\d+: Cannot /);
+});
+
+// forward
+
+Deno.test("forward bridges messages, encrypted on the way between two of it", async () => {
+  await using folder = await temporaryFolder();
+  const key = ["--key-file", await writeKey(folder.path)];
+  await using server = serveEchoes();
+  const { port } = server.addr;
+  await using far = start([
+    ...["forward", ...key, "--secure", "from"],
+    ...[`${HOST}:0`, `${HOST}:${port}`],
+  ]);
+  const middle = await far.address();
+  await using near = start([
+    ...["forward", ...key, "--compress", `${HOST}:0`, middle],
+  ]);
+  const address = await near.address();
+  assertEquals(
+    await run(["connect", address], "through\nboth\n"),
+    { code: 0, out: "through\nboth\n", err: "" },
+  );
+  // Without the key nobody gets through the middle.
+  const plain = await run(["connect", middle], "hello\n");
+  assertEquals([plain.code, plain.out], [1, ""]);
+  assertEquals((await near.end("SIGINT")).code, 0);
+  assertEquals((await far.end("SIGTERM")).code, 0);
+});
+
+Deno.test("forward --raw carries the bytes of any service, and their end", async () => {
+  await using folder = await temporaryFolder();
+  const key = ["--key-file", await writeKey(folder.path)];
+  await using service = serveEcho();
+  await using far = start([
+    ...["forward", ...key, "--secure", "from", "--raw", "to"],
+    ...[`${HOST}:0`, `${HOST}:${service.port}`],
+  ]);
+  await using near = start([
+    ...["forward", ...key, "--raw", "from", `${HOST}:0`, await far.address()],
+  ]);
+  const port = Number((await near.address()).split(":")[2]);
+  const data = new Uint8Array(1_000_000).fill(7);
+  await using client = await createSocketStream(HOST, port);
+  const [back] = await Promise.all([
+    client.read(data.byteLength),
+    client.write(data).then(() => client.closeWrite()),
+  ]);
+  assertEquals(back, data);
+  assertEquals(await client.read(1), null);
+  assertEquals(await near.end("SIGINT"), { code: 0, err: "" });
+});
+
+Deno.test("forward goes on when the address that it leads to refuses", async () => {
+  const port = freePort();
+  await using child = start(["forward", `${HOST}:0`, `${HOST}:${port}`]);
+  const near = Number((await child.address()).split(":")[2]);
+  for (let attempt = 0; attempt < 2; attempt++) {
+    const stream = await createSocketStream(HOST, near);
+    const channel = new Channel(stream);
+    assertEquals(await channel.recv().catch(() => null), null);
+    await channel.close();
+  }
+  const { code, err } = await child.end("SIGINT");
+  assertEquals(code, 0);
+  assertEquals(err.split("\n").length, 2, err);
+  assertStringIncludes(err, `Cannot connect to ${HOST}:${port}`);
+});
+
+// bench
+
+Deno.test("bench measures an echo server, for people and as JSON", async () => {
+  await using child = start(["listen", "--echo", `${HOST}:0`]);
+  const address = await child.address();
+  const options = ["--duration", "100", "--size", "64,100000"];
+  const json = await run(["bench", "--json", ...options, address]);
+  assertEquals([json.code, json.err], [0, ""]);
+  const { results, ...rest } = JSON.parse(json.out);
+  assertEquals(rest, {
+    address,
+    encrypted: false,
+    compressed: false,
+    duration: 100,
+  });
+  assertEquals(results.map(({ size }: { size: number }) => size), [64, 100000]);
+  for (const { messages, messagesPerSecond, roundTrip } of results) {
+    assertGreater(messages, 0);
+    assertGreater(messagesPerSecond, 0);
+    const { count, p50, p90, p99, max } = roundTrip;
+    assertGreater(count, 0);
+    assert(p50 > 0 && p50 <= p90 && p90 <= p99 && p99 <= max);
+  }
+  const people = await run(["bench", ...options, address]);
+  assertEquals([people.code, people.err], [0, ""]);
+  const [head, ...rows] = people.out.trimEnd().split("\n");
+  assertMatch(head, /^ *size +messages\/s +bytes\/s +p50 +p90 +p99 +max$/);
+  assertEquals(rows.length, 2);
+  assertMatch(rows[0], /^ *64 B +[\d,]+ +[\d.]+ .?B( +\d+\.\d{3} ms){4}$/);
+});
+
+Deno.test("bench says so when the peer is no echo server", async () => {
+  await using server = serve({ port: 0 }, async (channel) => {
+    await channel.recv();
+    await channel.send(bytes("something else"));
+    await channel.recv();
+  });
+  const { code, out, err } = await run([
+    "bench",
+    `${HOST}:${server.addr.port}`,
+  ]);
+  assertEquals([code, out], [1, ""]);
+  assertStringIncludes(err, "the peer does not send messages back");
+});
+
+Deno.test("bench ends at SIGINT with 130", async () => {
+  const measuring = Promise.withResolvers<void>();
+  await using server = serve({ port: 0 }, async (channel) => {
+    for await (const message of channel) {
+      await channel.send(message);
+      measuring.resolve();
+    }
+  });
+  await using child = start(
+    ["bench", "--duration", "60000", `${HOST}:${server.addr.port}`],
+  );
+  await measuring.promise;
+  assertEquals(await child.end("SIGINT"), { code: 130, err: "" });
+});
