@@ -4,6 +4,7 @@ import {
   StreamError,
   StreamTimeoutError,
 } from "../errors.ts";
+import { Outcome } from "../streams/_outcome.ts";
 import { describe, toStreamError } from "../streams/_stream_error.ts";
 import { accessOf, ByteStream } from "../streams/byte_stream.ts";
 import type { ByteStreamPair } from "../streams/byte_stream_pair.ts";
@@ -36,8 +37,6 @@ export class Link implements PipelineHooks {
   readonly outbox: Outbox;
   /** Settles when the pipeline stands: at once, or after what `open` does. */
   readonly ready: Promise<void>;
-  /** Settles once both directions are over; it never rejects. */
-  readonly finished: Promise<StreamError | undefined>;
   /**
    * Whether a payload may be handed on as it is. Only our own streams, and
    * encryption, promise to be done with a chunk when its write has settled; any
@@ -58,7 +57,7 @@ export class Link implements PipelineHooks {
   /** Timers; none by default, as most of what follows: an idle channel is small. */
   #liveness: Liveness | undefined;
   #opening: AbortController | undefined;
-  readonly #resolveFinished: (failure: StreamError | undefined) => void;
+  readonly #finished = new Outcome<StreamError | undefined>();
   #outboundEnd: PromiseWithResolvers<void> | undefined;
   #pipeline: Pipeline | undefined;
   #writing = false;
@@ -93,9 +92,6 @@ export class Link implements PipelineHooks {
       ours && open === undefined && batching === undefined,
       (reason) => this.#failOutbound(reason),
     );
-    const finished = Promise.withResolvers<StreamError | undefined>();
-    this.finished = finished.promise;
-    this.#resolveFinished = finished.resolve;
     if (open) {
       this.ready = handled(this.#open(open)); // Every other call tells as well.
     } else {
@@ -114,6 +110,11 @@ export class Link implements PipelineHooks {
           : "Cannot send message as our direction was ended",
       ),
     };
+  }
+
+  /** Settles once both directions are over; it never rejects. */
+  get finished(): Promise<StreamError | undefined> {
+    return this.#finished.promise;
   }
 
   /** Whether it was closed locally, and nothing had failed before. */
@@ -182,7 +183,7 @@ export class Link implements PipelineHooks {
     this.#pipeline?.cancelInbound(reason);
     this.#pipeline?.abortOutbound(reason);
     if (this.#stream instanceof ByteStream) this.#stream.abort(reason);
-    this.#resolveFinished(
+    this.#finished.settle(
       reason instanceof StreamError ? reason : new StreamClosedError(
         `Channel was aborted: ${describe(reason)}`,
         { cause: reason },
@@ -337,7 +338,7 @@ export class Link implements PipelineHooks {
     if (this.#stream instanceof ByteStream) await this.#stream.close();
     if (this.#failure) return;
     this.#pipeline?.cancelInbound(undefined);
-    this.#resolveFinished(undefined);
+    this.#finished.settle(undefined);
   }
 
   #inflate(data: Uint8Array): Uint8Array {

@@ -127,17 +127,16 @@ export class Acceptor {
       this.#shakeHands(conn as Deno.TlsConn);
       return;
     }
-    if ("setNoDelay" in conn) {
-      const tcp = conn as Deno.TcpConn;
+    const { noDelay, keepAlive } = this.#options;
+    if (keepAlive && "setKeepAlive" in conn) {
       try {
-        tcp.setNoDelay(this.#options.noDelay);
-        if (this.#options.keepAlive) tcp.setKeepAlive(true);
+        (conn as Deno.TcpConn).setKeepAlive(true);
       } catch (error) { // It was reset meanwhile.
         conn.close();
         return this.#report(error, "handshake", infoOf("tcp", conn));
       }
     }
-    this.#deliver(new SocketStream(conn));
+    this.#deliver(new SocketStream(conn, { noDelay }));
   }
 
   async #shakeHands(conn: Deno.TlsConn): Promise<void> {

@@ -1,5 +1,5 @@
 /** The first buffer of a stream, and its smallest, in bytes. */
-const MIN_SIZE = 1024;
+const MIN_SIZE = 512;
 /** The largest in bytes; what a kept chunk keeps alive at most. */
 const MAX_SIZE = 65_536;
 /** The largest that a read waits with which is likely to wait for long. */

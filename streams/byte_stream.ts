@@ -5,6 +5,7 @@ import {
   StreamError,
 } from "../errors.ts";
 import { ByteQueue } from "./_byte_queue.ts";
+import { Outcome } from "./_outcome.ts";
 import { describe, toStreamError } from "./_stream_error.ts";
 import type { ByteStreamPair } from "./byte_stream_pair.ts";
 import type { ByteTransport } from "./byte_transport.ts";
@@ -111,14 +112,8 @@ export abstract class ByteStream implements ByteStreamPair, AsyncDisposable {
 
   /** What the stream says about itself. */
   readonly info: StreamInfo;
-  /**
-   * Settles once both directions are over and the transport is let go of: with
-   * the failure, or with `undefined` if there was none. It never rejects.
-   */
-  readonly finished: Promise<StreamError | undefined>;
-
   readonly #transport: ByteTransport;
-  readonly #resolveFinished: (failure: StreamError | undefined) => void;
+  readonly #finished = new Outcome<StreamError | undefined>();
   #readable?: ReadableStream<Uint8Array>;
   #readableController?: ReadableStreamDefaultController<Uint8Array>;
   #writable?: WritableStream<Uint8Array>;
@@ -157,11 +152,14 @@ export abstract class ByteStream implements ByteStreamPair, AsyncDisposable {
   constructor(transport: ByteTransport, info: StreamInfo) {
     this.#transport = transport;
     this.info = info;
-    const { promise, resolve } = Promise.withResolvers<
-      StreamError | undefined
-    >();
-    this.finished = promise;
-    this.#resolveFinished = resolve;
+  }
+
+  /**
+   * Settles once both directions are over and the transport is let go of: with
+   * the failure, or with `undefined` if there was none. It never rejects.
+   */
+  get finished(): Promise<StreamError | undefined> {
+    return this.#finished.promise;
   }
 
   /** Whether both directions are over, or the stream was closed, aborted or has failed. */
@@ -364,20 +362,20 @@ export abstract class ByteStream implements ByteStreamPair, AsyncDisposable {
     }).finally(() => this.#filling = undefined);
   }
 
-    // A reader that was released may have left a read of its own under way.
-    while (this.#reading) await this.#reading.catch(() => {});
   /** The next chunk of the transport; `undefined` at the end. Never two at once. */
   async #fetch(): Promise<Uint8Array | undefined> {
+    // A reader that was released may have left a read of its own under way.
+    while (this.#reading) await this.#reading.catch(() => {});
     this.#assertAlive();
     if (this.#inboundOver) return undefined;
     let chunk: Uint8Array | null = null;
     try {
       this.#reading = this.#transport.read(this.#lend?.());
       chunk = await this.#reading;
-    } finally {
-      this.#reading = undefined;
     } catch (error) {
       this.#fail(toStreamError(error, "read"));
+    } finally {
+      this.#reading = undefined;
     }
     this.#assertAlive();
     if (chunk?.byteLength === 0) return this.#fetch(); // Says nothing.
@@ -390,6 +388,12 @@ export abstract class ByteStream implements ByteStreamPair, AsyncDisposable {
     if (!(data instanceof Uint8Array)) {
       return Promise.reject(
         new TypeError("Cannot write as data must be a Uint8Array"),
+      );
+    }
+    // Only what comes after the end: writes that wait are before it.
+    if (this.#ending && !this.#death) {
+      return Promise.reject(
+        new StreamClosedError("Cannot write as our direction was ended"),
       );
     }
     if (this.#writesUnderWay > 0) return this.#writeInTurn(data, signal);
@@ -412,9 +416,6 @@ export abstract class ByteStream implements ByteStreamPair, AsyncDisposable {
 
   async #writeNow(data: Uint8Array, signal?: AbortSignal): Promise<void> {
     this.#assertAlive();
-    if (this.#ending) {
-      throw new StreamClosedError("Cannot write as our direction was ended");
-    }
     const watch = signal && this.#abortWith(signal);
     try {
       await this.#transport.write(data);
@@ -481,7 +482,7 @@ export abstract class ByteStream implements ByteStreamPair, AsyncDisposable {
       .catch((error) => {
         if (error instanceof StreamError) failure ??= error;
       })
-      .then(() => this.#resolveFinished(failure));
+      .then(() => this.#finished.settle(failure));
   }
 }
 

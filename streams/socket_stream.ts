@@ -16,11 +16,17 @@ import type { ByteTransport } from "./byte_transport.ts";
 
 export type { ConnectOptions, ConnectTlsOptions, ConnectUnixOptions };
 
+/** Options of a {@linkcode SocketStream}. */
+export interface SocketStreamOptions {
+  /** Whether small writes leave at once (Nagle's algorithm off), on by default. */
+  noDelay?: boolean;
+}
+
 /**
  * A byte stream over a socket: TCP, TLS or Unix.
  *
  * Half close works on all three. Nagle's algorithm is off unless asked for. An
- * idle stream holds a read buffer of 1 KiB, a busy one of up to 64 KiB.
+ * idle stream holds a read buffer of 512 bytes, a busy one of up to 64 KiB.
  *
  * Permissions: `--allow-net` for TCP and TLS, `--allow-net`, `--allow-read` and
  * `--allow-write` for Unix sockets, `--allow-read` for certificate files.
@@ -48,8 +54,9 @@ export class SocketStream extends ByteStream {
    * surface at the first read.
    *
    * @param conn The connection.
+   * @param options Whether small writes leave at once; a TCP socket only.
    */
-  constructor(conn: Deno.Conn);
+  constructor(conn: Deno.Conn, options?: SocketStreamOptions);
   /**
    * For classes that extend this one: makes a stream of a socket that something
    * else reaches, as a tunnel does.
@@ -58,13 +65,17 @@ export class SocketStream extends ByteStream {
    * @param info What the stream shall say about itself.
    */
   constructor(transport: ByteTransport, info: StreamInfo);
-  constructor(socket: Deno.Conn | ByteTransport, info?: StreamInfo) {
-    if (info) {
-      super(socket as ByteTransport, info);
+  constructor(
+    socket: Deno.Conn | ByteTransport,
+    detail: StreamInfo | SocketStreamOptions = {},
+  ) {
+    if ("transport" in detail) {
+      super(socket as ByteTransport, detail);
       return;
     }
     const conn = socket as Deno.Conn;
     super(new ConnTransport(conn), infoOf(conn));
+    setNoDelay(conn, detail.noDelay ?? true);
   }
 
   /**
@@ -82,7 +93,7 @@ export class SocketStream extends ByteStream {
     port: number,
     options: ConnectOptions = {},
   ): Promise<SocketStream> {
-    return new SocketStream(await connectTcp(host, port, options));
+    return new SocketStream(await connectTcp(host, port, options), options);
   }
 
   /**
@@ -138,6 +149,16 @@ function infoOf(conn: Deno.Conn): StreamInfo {
     local: addressOf(conn.localAddr),
     remote: addressOf(conn.remoteAddr),
   };
+}
+
+/** Nagle's algorithm is on after a connect and after an accept. */
+function setNoDelay(conn: Deno.Conn, noDelay: boolean): void {
+  if (!("setNoDelay" in conn)) return;
+  try {
+    (conn as Deno.TcpConn).setNoDelay(noDelay);
+  } catch {
+    // It was reset meanwhile; the first read tells.
+  }
 }
 
 function transportOf(conn: Deno.Conn): string {

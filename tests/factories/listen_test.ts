@@ -56,8 +56,8 @@ Deno.test("listen turns Nagle's algorithm off for accepted connections, unless t
     const cases: [{ noDelay?: boolean; keepAlive?: boolean }, string[]][] = [
       [{}, ["noDelay true"]],
       [{ noDelay: false, keepAlive: true }, [
-        "noDelay false",
         "keepAlive true",
+        "noDelay false",
       ]],
     ];
     for (const [options, expected] of cases) {
