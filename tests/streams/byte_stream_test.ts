@@ -1,0 +1,380 @@
+import {
+  ConnectionLostError,
+  EncryptionError,
+  StreamClosedError,
+} from "@sluice/sluice/errors";
+import type { ByteTransport } from "@sluice/sluice/streams";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertRejects,
+  assertStrictEquals,
+} from "@std/assert";
+import { concat } from "@std/bytes/concat";
+import { generator } from "./_random.ts";
+import { failing, ScriptedStream, ScriptedTransport } from "./_scripted.ts";
+import { bytes, rejection, turns } from "./_support.ts";
+
+function scripted() {
+  const transport = new ScriptedTransport();
+  return { transport, stream: new ScriptedStream(transport) };
+}
+
+/** Wraps a transport, and notes each promise to it that is broken. */
+function guarded(transport: ByteTransport, faults: string[]): ByteTransport {
+  const underWay = new Set<string>();
+  let over = false;
+  let ended = false;
+  const guard = async <T>(name: string, call: () => Promise<T>): Promise<T> => {
+    if (over) faults.push(`${name} after the close`);
+    if (ended && name !== "read") faults.push(`${name} after closeWrite`);
+    if (underWay.has(name)) faults.push(`two ${name}s at once`);
+    underWay.add(name);
+    try {
+      return await call();
+    } finally {
+      underWay.delete(name);
+    }
+  };
+  return {
+    read: (into) => guard("read", () => transport.read(into)),
+    write: (data) => guard("write", () => transport.write(data)),
+    closeWrite() {
+      const done = guard("closeWrite", () => transport.closeWrite());
+      ended = true;
+      return done;
+    },
+    close() {
+      if (over) faults.push("close twice");
+      over = true;
+      return transport.close();
+    },
+    abort(reason) {
+      if (over) faults.push("abort after the close");
+      over = true;
+      return transport.abort(reason);
+    },
+  };
+}
+
+Deno.test("ByteStream asks its transport for nothing before somebody reads", async () => {
+  const { transport, stream } = scripted();
+  const reader = stream.readable.getReader();
+  stream.writable;
+  await turns();
+  assertEquals(transport.calls, []);
+  transport.push(bytes(3), bytes(4));
+  assertEquals((await reader.read()).value, bytes(3));
+  await turns();
+  assertEquals(transport.calls, ["read"]);
+  reader.releaseLock();
+  assertEquals(await stream.read(0), bytes(0));
+  assertEquals(transport.calls, ["read"]);
+  await stream.close();
+});
+
+Deno.test("ByteStream keeps its promises to the transport under any sequence of calls", async () => {
+  const { random, seed } = generator();
+  for (let round = 0; round < 300; round++) {
+    const faults: string[] = [];
+    const transport = new ScriptedTransport();
+    const stream = new ScriptedStream(guarded(transport, faults));
+    const pending: Promise<unknown>[] = [];
+    const controllers: AbortController[] = [];
+    const signal = () => {
+      if (random.integer(0, 1) === 0) return undefined;
+      const controller = new AbortController();
+      controllers.push(controller);
+      return controller.signal;
+    };
+    const actions: (() => Promise<unknown> | void)[] = [
+      () => stream.read(random.integer(0, 20), { signal: signal() }),
+      () => stream.read(random.integer(0, 20)),
+      () => stream.write(bytes(random.integer(0, 20)), { signal: signal() }),
+      () => stream.write(bytes(5)),
+      () => transport.push(bytes(random.integer(0, 20))),
+      () => controllers.pop()?.abort(new Error("changed my mind")),
+      () => turns(1),
+      () => {
+        const reader = stream.readable.getReader();
+        pending.push(reader.read());
+        reader.closed.catch(() => {});
+        reader.releaseLock();
+      },
+      () => {
+        const writer = stream.writable.getWriter();
+        pending.push(writer.write(bytes(3)));
+        writer.closed.catch(() => {});
+        writer.ready.catch(() => {});
+        writer.releaseLock();
+      },
+      () => random.integer(0, 9) === 0 ? stream.closeWrite() : undefined,
+      () => random.integer(0, 19) === 0 ? stream.close() : undefined,
+      () => random.integer(0, 19) === 0 ? stream.abort() : undefined,
+      () => random.integer(0, 19) === 0 ? transport.push(null) : undefined,
+      () => random.integer(0, 19) === 0 ? stream.readable.cancel() : undefined,
+    ];
+    for (let step = 0; step < 30; step++) {
+      const done = actions[random.integer(0, actions.length - 1)]();
+      if (done) pending.push(done);
+      pending.forEach((promise) => promise.catch(() => {}));
+      if (random.integer(0, 2) === 0) transport.push(bytes(7));
+    }
+    await stream.close();
+    await Promise.allSettled(pending);
+    await stream.finished;
+    assertEquals(faults, [], `round ${round}, seed ${seed}`);
+  }
+});
+
+Deno.test("A reader that is released leaves no second read of the transport", async () => {
+  const faults: string[] = [];
+  const transport = new ScriptedTransport();
+  const stream = new ScriptedStream(guarded(transport, faults));
+  const reader = stream.readable.getReader();
+  const given = reader.read();
+  given.catch(() => {});
+  await turns();
+  reader.releaseLock();
+  const read = stream.read(3);
+  await turns();
+  assertEquals(transport.calls, ["read"]);
+  transport.push(bytes(1), bytes(3));
+  assertEquals(await read, bytes(3));
+  assertEquals(faults, []);
+  await stream.close();
+});
+
+Deno.test("What the platform fails with becomes the cause of a ConnectionLostError", async () => {
+  const causes = [
+    new Deno.errors.ConnectionReset("reset"),
+    new Deno.errors.BrokenPipe("pipe"),
+    new Deno.errors.UnexpectedEof("no close_notify"),
+    new Deno.errors.ConnectionAborted("aborted"),
+    new Deno.errors.TimedOut("timed out"),
+    new Deno.errors.Interrupted("interrupted"),
+    new Deno.errors.BadResource("gone"),
+    new Error("anything"),
+    "a string",
+  ];
+  for (const cause of causes) {
+    const text = cause instanceof Error ? cause.message : cause;
+    const reading = scripted();
+    reading.transport.gates.read = failing(cause);
+    const read = await assertRejects(
+      () => reading.stream.read(1),
+      ConnectionLostError,
+      `Cannot read: ${text}`,
+    );
+    assertStrictEquals(read.cause, cause);
+    const writing = scripted();
+    writing.transport.gates.write = failing(cause);
+    const write = await assertRejects(
+      () => writing.stream.write(bytes(1)),
+      ConnectionLostError,
+      `Cannot write: ${text}`,
+    );
+    assertStrictEquals(write.cause, cause);
+    const ending = scripted();
+    ending.transport.gates.closeWrite = failing(cause);
+    const end = await assertRejects(
+      () => ending.stream.closeWrite(),
+      ConnectionLostError,
+      `Cannot end the stream: ${text}`,
+    );
+    assertStrictEquals(end.cause, cause);
+  }
+});
+
+Deno.test("A StreamError of the transport stays what it is", async () => {
+  const { transport, stream } = scripted();
+  const failure = new EncryptionError("wrong key");
+  transport.gates.read = failing(failure);
+  assertStrictEquals(await rejection(stream.read(1)), failure);
+  assertStrictEquals(await stream.finished, failure);
+});
+
+for (const culprit of ["read", "write", "closeWrite"] as const) {
+  Deno.test(`All four promises fail with the one reason of a failed ${culprit}`, async () => {
+    const { transport, stream } = scripted();
+    const failure = new ConnectionLostError("the cable is out");
+    const gate = Promise.withResolvers<never>();
+    transport.gates[culprit] = gate.promise;
+    const reader = stream.readable.getReader();
+    const writer = stream.writable.getWriter();
+    const promises = [
+      reader.read(),
+      reader.closed,
+      ...(culprit === "write" ? [writer.write(bytes(1))] : []),
+      ...(culprit === "closeWrite" ? [writer.close()] : []),
+      writer.closed,
+    ];
+    const outcomes = Promise.allSettled(promises);
+    await turns();
+    gate.reject(failure);
+    for (const outcome of await outcomes) {
+      assertEquals(outcome, { status: "rejected", reason: failure });
+    }
+    assertStrictEquals(await rejection(writer.write(bytes(1))), failure);
+    assertStrictEquals(await rejection(reader.read()), failure);
+    assertStrictEquals(await stream.finished, failure);
+    assertEquals(transport.calls.at(-1), "abort");
+  });
+}
+
+Deno.test("Web streams that are asked for after a failure tell it too", async () => {
+  const { stream } = scripted();
+  const reason = new Error("enough");
+  stream.abort(reason);
+  const { readable, writable } = stream;
+  assertStrictEquals(await rejection(readable.getReader().read()), reason);
+  assertStrictEquals(
+    await rejection(writable.getWriter().write(bytes(1))),
+    reason,
+  );
+});
+
+Deno.test("ByteStream closes its transport once, when both directions are over", async () => {
+  const { transport, stream } = scripted();
+  transport.push(bytes(1), null);
+  await stream.closeWrite();
+  assertEquals(await stream.read(1), bytes(1));
+  assert(!stream.closed);
+  assertEquals(await stream.read(1), null);
+  assert(stream.closed);
+  assertEquals(await stream.finished, undefined);
+  await stream.close();
+  stream.abort();
+  assertEquals(transport.calls, ["closeWrite", "read", "read", "close"]);
+  assertEquals(await stream.read(1), null);
+  await assertRejects(() => stream.write(bytes(1)), StreamClosedError);
+});
+
+Deno.test("finished waits until the transport is let go of", async () => {
+  for (const how of ["close", "abort"] as const) {
+    const { transport, stream } = scripted();
+    const gate = Promise.withResolvers<void>();
+    transport.close = () => gate.promise;
+    transport.abort = () => gate.promise;
+    let finished = false;
+    stream.finished.then(() => finished = true);
+    const done = stream[how]();
+    await turns();
+    assert(!finished && stream.closed, how);
+    gate.resolve();
+    await done;
+    await stream.finished;
+  }
+});
+
+Deno.test("What the platform complains about while it is let go of reaches nobody", async () => {
+  const { transport, stream } = scripted();
+  transport.gates.close = failing(new Deno.errors.BadResource("gone"));
+  await stream.close();
+  assertEquals(await stream.finished, undefined);
+});
+
+Deno.test("finished tells of bytes that a close lost, though the close does not reject", async () => {
+  const { transport, stream } = scripted();
+  const failure = new ConnectionLostError("it was too slow");
+  transport.gates.close = failing(failure);
+  await stream.close();
+  assertStrictEquals(await stream.finished, failure);
+});
+
+Deno.test("ByteStream ends its direction after the writes before it, and takes none after", async () => {
+  const { transport, stream } = scripted();
+  const gate = Promise.withResolvers<void>();
+  transport.gates.write = gate.promise;
+  const writes = [stream.write(bytes(1)), stream.write(bytes(2))];
+  const ending = stream.closeWrite();
+  const late = rejection(stream.write(bytes(3)));
+  await turns();
+  assertEquals(transport.calls, ["write"]);
+  gate.resolve();
+  await Promise.all([...writes, ending]);
+  assertInstanceOf(await late, StreamClosedError);
+  assertEquals(transport.calls, ["write", "write", "closeWrite"]);
+  assertEquals(transport.written, [bytes(1), bytes(2)]);
+  await stream.close();
+});
+
+Deno.test("ByteStream shows no empty chunk", async () => {
+  const { transport, stream } = scripted();
+  transport.push(bytes(0), bytes(2), bytes(0), bytes(0), bytes(1), null);
+  const chunks: number[] = [];
+  for await (const chunk of stream.readable) chunks.push(chunk.length);
+  assertEquals(chunks, [2, 1]);
+  await stream.close();
+});
+
+Deno.test("ByteStream reads in chunks what exact reads left over", async () => {
+  const { transport, stream } = scripted();
+  transport.push(bytes(10), bytes(5), null);
+  assertEquals(await stream.read(4), bytes(4));
+  const rest: Uint8Array[] = [];
+  for await (const chunk of stream.readable) rest.push(chunk);
+  assertEquals(concat(rest), concat([bytes(10).subarray(4), bytes(5)]));
+  await stream.close();
+});
+
+Deno.test("An end within a read leaves the bytes before it for a smaller read", async () => {
+  const { transport, stream } = scripted();
+  transport.push(bytes(3), null);
+  const error = await assertRejects(
+    () => stream.read(5),
+    ConnectionLostError,
+    "needed 5 bytes, received 3",
+  );
+  assertEquals([error.received, error.expected], [3, 5]);
+  assertEquals(await stream.read(3), bytes(3));
+  assertEquals(await stream.read(1), null);
+  await stream.close();
+});
+
+Deno.test("A read that was aborted when its bytes arrive leaves them to the next", async () => {
+  // The abort and the bytes in one turn, in either order.
+  for (const abortFirst of [true, false]) {
+    for (let hops = 0; hops < 12; hops++) {
+      const { transport, stream } = scripted();
+      const controller = new AbortController();
+      const { signal } = controller;
+      const first = stream.read(3, { signal });
+      first.catch(() => {});
+      await turns(1);
+      const abort = async () => {
+        for (let i = 0; i < hops; i++) await undefined;
+        controller.abort(new Error("changed my mind"));
+      };
+      if (abortFirst) abort();
+      transport.push(bytes(3));
+      if (!abortFirst) abort();
+      const [outcome] = await Promise.allSettled([first]);
+      transport.push(bytes(3), null);
+      let total = outcome.status === "fulfilled" ? 3 : 0;
+      while (await stream.read(3)) total += 3;
+      assertEquals(total, 6, `after ${hops} hops`);
+      await stream.close();
+    }
+  }
+});
+
+Deno.test("A write that succeeds while it is being aborted either counts or fails the stream", async () => {
+  for (let hops = 0; hops < 12; hops++) {
+    const { transport, stream } = scripted();
+    const gate = Promise.withResolvers<void>();
+    transport.gates.write = gate.promise;
+    const controller = new AbortController();
+    const { signal } = controller;
+    const write = stream.write(bytes(1), { signal });
+    write.catch(() => {});
+    gate.resolve();
+    for (let i = 0; i < hops; i++) await undefined;
+    const reason = new Error("changed my mind");
+    controller.abort(reason);
+    const [outcome] = await Promise.allSettled([write]);
+    assertEquals(stream.closed, outcome.status === "rejected", `${hops} hops`);
+    await stream.close();
+  }
+});
