@@ -9,9 +9,14 @@ export interface Ends<T extends ByteStreamPair = ByteStreamPair> {
 }
 
 /** Two ends that are no streams of ours: what one writes is what the other reads. */
-export function bareEnds(): Ends {
-  const there = new TransformStream<Uint8Array, Uint8Array>();
-  const back = new TransformStream<Uint8Array, Uint8Array>();
+export function bareEnds({ buffer = 0 } = {}): Ends {
+  const make = () =>
+    new TransformStream<Uint8Array, Uint8Array>(
+      {},
+      { highWaterMark: 1 + buffer },
+      { highWaterMark: buffer },
+    );
+  const [there, back] = [make(), make()];
   return {
     near: { readable: back.readable, writable: there.writable },
     far: { readable: there.readable, writable: back.writable },
@@ -36,7 +41,7 @@ export function memoryEnds(): Ends<PipeStream> {
 export const JOINTS: Record<string, () => Ends | Promise<Ends>> = {
   "memory": memoryEnds,
   "TCP": tcpEnds,
-  "a bare pair": bareEnds,
+  "a bare pair": () => bareEnds(),
 };
 
 /** Two channels, one at each end. */

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { Channel } from "@sluice/sluice";
 import {
+  bareEnds,
   channelsOver,
   frameOf,
   JOINTS,
@@ -17,7 +18,13 @@ const KINDS = {
   compressing: { compression: { threshold: 0 } },
 };
 
-for (const [joint, ends] of Object.entries(JOINTS)) {
+const ALL_JOINTS = {
+  ...JOINTS,
+  // A write into it settles long before its chunk is read.
+  "a bare pair that buffers": () => bareEnds({ buffer: 50 }),
+};
+
+for (const [joint, ends] of Object.entries(ALL_JOINTS)) {
   for (const [kind, options] of Object.entries(KINDS)) {
     Deno.test(`Channel, ${kind}, lets a message be reused once send() has resolved, over ${joint}`, async () => {
       await using channels = await channelsOver(ends(), options);
