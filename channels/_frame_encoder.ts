@@ -11,8 +11,8 @@ import {
 
 /** The size of the buffers for chunks that stay small, in bytes: after a pause there is little. */
 const SMALL_BUFFER = 1024;
-/** Payloads that are not copied leave in slices of this many bytes, so that progress shows. */
-const SLICE_SIZE = 1_048_576;
+/** Payloads that are not copied leave in slices of this many bytes. */
+export const SLICE_SIZE = 1_048_576;
 
 /** A chunk that is complete. */
 interface SealedChunk {
@@ -27,6 +27,7 @@ interface SealedChunk {
  * chunk is not copied: it becomes chunks of its own.
  */
 export class FrameEncoder {
+  readonly #sliceSize: number;
   /** Chunks that are complete, the next to be taken first. */
   readonly #sealed = new Fifo<SealedChunk>();
   #hasFullChunk = false;
@@ -37,6 +38,11 @@ export class FrameEncoder {
   /** How many frames begin in it. */
   #frames = 0;
   #takenFrames = 0;
+
+  /** @param sliceSize Of payloads that are not copied, in bytes. */
+  constructor(sliceSize: number) {
+    this.#sliceSize = sliceSize;
+  }
 
   /** Whether there is a chunk to which nothing more will be added. */
   get hasFullChunk(): boolean {
@@ -97,8 +103,8 @@ export class FrameEncoder {
     this.#reserve(HEADER_SIZE);
     this.#putHeader(byteLength, compressed);
     this.#seal();
-    for (let at = 0; at < byteLength; at += SLICE_SIZE) {
-      this.#push(payload.subarray(at, at + SLICE_SIZE));
+    for (let at = 0; at < byteLength; at += this.#sliceSize) {
+      this.#push(payload.subarray(at, at + this.#sliceSize));
     }
     this.#push(EMPTY);
     this.#reserve(TRAILER_SIZE);

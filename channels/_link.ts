@@ -8,7 +8,9 @@ import { Outcome } from "../streams/_outcome.ts";
 import { describe, toStreamError } from "../streams/_stream_error.ts";
 import { accessOf, ByteStream } from "../streams/byte_stream.ts";
 import type { ByteStreamPair } from "../streams/byte_stream_pair.ts";
+import { STREAM_CHUNK_SIZE } from "../streams/constants.ts";
 import { type FrameBatch, FrameDecoder } from "./_frame_decoder.ts";
+import { SLICE_SIZE } from "./_frame_encoder.ts";
 import { handled, rejected, rejectHandled } from "./_handled.ts";
 import { Inbox } from "./_inbox.ts";
 import { Liveness } from "./_liveness.ts";
@@ -77,7 +79,8 @@ export class Link implements PipelineHooks {
     config: ChannelConfig,
     open: StageOpener | undefined,
   ) {
-    const { highWaterMark, batching, maxMessageSize, heartbeat } = config;
+    const { highWaterMark, batching, maxMessageSize, heartbeat, stallTimeout } =
+      config;
     const ours = stream instanceof ByteStream;
     if (ours) accessOf(stream).assertUnlocked("open channel");
     else assertUnlocked(stream);
@@ -88,6 +91,8 @@ export class Link implements PipelineHooks {
     this.inbox = new Inbox(highWaterMark, (data) => this.#inflate(data));
     this.outbox = new Outbox(
       highWaterMark,
+      // The watch sees a write when it is done, so it must not take long.
+      stallTimeout > 0 ? STREAM_CHUNK_SIZE : SLICE_SIZE,
       // Stages take a chunk in before they are done with it.
       ours && open === undefined && batching === undefined,
       (reason) => this.#failOutbound(reason),

@@ -1,4 +1,5 @@
 import { clearImmediate, setImmediate } from "node:timers";
+import { STREAM_CHUNK_SIZE } from "../streams/constants.ts";
 import { recycle } from "./_chunk_pool.ts";
 import { Fifo } from "./_fifo.ts";
 import { FRAME_OVERHEAD } from "./_frame.ts";
@@ -22,7 +23,7 @@ interface Waiter {
  * the high water mark messages wait, first come, first served.
  */
 export class Outbox implements ChunkSource {
-  #encoder = new FrameEncoder();
+  #encoder: FrameEncoder;
   readonly #highWaterMark: number;
   /** The high water mark, or 0 while messages wait. */
   #limit: number;
@@ -45,17 +46,20 @@ export class Outbox implements ChunkSource {
 
   /**
    * @param highWaterMark In bytes.
+   * @param sliceSize Of payloads that are not copied, in bytes.
    * @param recycles Whether the first stage leaves no trace of a chunk once it
    * has consumed it, so that its memory can be used again.
    * @param onCancel Called when the pipeline has failed.
    */
   constructor(
     highWaterMark: number,
+    sliceSize: number,
     recycles: boolean,
     onCancel: (reason: unknown) => void,
   ) {
     this.#highWaterMark = highWaterMark;
     this.#limit = highWaterMark;
+    this.#encoder = new FrameEncoder(sliceSize);
     this.#recycles = recycles;
     this.#onCancel = onCancel;
   }
@@ -185,7 +189,7 @@ export class Outbox implements ChunkSource {
     for (const barrier of this.#barriers.clear()) {
       rejectHandled(barrier, reason);
     }
-    this.#encoder = new FrameEncoder();
+    this.#encoder = new FrameEncoder(STREAM_CHUNK_SIZE); // Nothing will be in it.
     this.#queuedBytes = 0;
     this.#controller?.error(reason);
     this.#wakeUp();

@@ -259,6 +259,28 @@ for (const batching of [false, { size: 1 }] as const) {
   );
 }
 
+Deno.test("Channel with a stallTimeout sends a large message over a slow stream, which is no stall", async () => {
+  mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
+  try {
+    const pair = manualPair({
+      // 64,000 bytes a second.
+      write: ({ byteLength }) =>
+        new Promise((resolve) => setTimeout(resolve, byteLength / 64)),
+    });
+    const channel = new Channel(pair, { stallTimeout: 3000 });
+    const sent = channel.send(noise(1 << 20)).then(() => channel.flush());
+    for (let ms = 0; ms < 18_000; ms += 250) {
+      await settle();
+      mock.timers.tick(250);
+    }
+    await sent;
+    assertEquals(channel.closed, false);
+    channel.abort();
+  } finally {
+    mock.timers.reset();
+  }
+});
+
 clockTest(
   "Channel with a stallTimeout lets a batch wait for its time",
   { stallTimeout: 1000, batching: { size: 10, timeout: 30_000 } },
