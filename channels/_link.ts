@@ -93,8 +93,9 @@ export class Link implements PipelineHooks {
       highWaterMark,
       // The watch sees a write when it is done, so it must not take long.
       stallTimeout > 0 ? STREAM_CHUNK_SIZE : SLICE_SIZE,
-      // Stages take a chunk in before they are done with it.
-      ours && open === undefined && batching === undefined,
+      // Batching holds on to a chunk, and another's stream may pass it on;
+      // encryption has copied it when it asks for the next.
+      (ours || open !== undefined) && batching === undefined,
       (reason) => this.#failOutbound(reason),
     );
     if (open) {

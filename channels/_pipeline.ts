@@ -1,4 +1,6 @@
+import { ByteStream } from "../streams/byte_stream.ts";
 import type { ByteStreamPair } from "../streams/byte_stream_pair.ts";
+import { recycle } from "./_chunk_pool.ts";
 import { assertChunk } from "./_assert_message.ts";
 import {
   type ChunkSink,
@@ -74,7 +76,10 @@ export function assemble(
     : outbox;
   return {
     inbound: receive(inbound, decoder, hooks),
-    outbound: transmit(outbound, wire, outbox, hooks),
+    outbound: transmit(outbound, wire, outbox, hooks, {
+      // Our own streams are done with a chunk when its write has settled.
+      recycles: encryption !== undefined && stream instanceof ByteStream,
+    }),
     cancelInbound: inbound.cancel,
     abortOutbound: wire.abort,
   };
@@ -117,6 +122,7 @@ async function transmit(
   wire: ChunkSink,
   outbox: Outbox,
   hooks: PipelineHooks,
+  { recycles }: { recycles: boolean },
 ): Promise<void> {
   for (;;) {
     const chunk = await source.next();
@@ -128,6 +134,7 @@ async function transmit(
     hooks.onWrite();
     await wire.write(chunk);
     hooks.onSent(chunk.byteLength);
+    if (recycles) recycle(chunk);
   }
   try {
     await wire.close();
