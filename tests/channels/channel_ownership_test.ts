@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
-import { Channel } from "@sluice/sluice";
+import { BufferedStream, Channel, MonitoredStream } from "@sluice/sluice";
 import {
   bareEnds,
   channelsOver,
@@ -22,6 +22,13 @@ const ALL_JOINTS = {
   ...JOINTS,
   // A write into it settles long before its chunk is read.
   "a bare pair that buffers": () => bareEnds({ buffer: 50 }),
+  "streams of ours around such a pair": () => {
+    const { near, far } = bareEnds({ buffer: 50 });
+    return {
+      near: new MonitoredStream(near),
+      far: new BufferedStream(new MonitoredStream(far)),
+    };
+  },
 };
 
 for (const [joint, ends] of Object.entries(ALL_JOINTS)) {

@@ -130,6 +130,17 @@ Deno.test("FrameDecoderStream refuses a length over the limit at its header, bef
   for (const other of others) assertStrictEquals(other, reason);
 });
 
+Deno.test("FrameDecoderStream refuses a length over the limit wherever its header is split", async () => {
+  const header = frameOf(noise(0), { length: 1001 }).slice(0, 5);
+  const before = frameOf(noise(3));
+  for (let at = 0; at <= 5; at++) {
+    const chunks = [concat([before, header.slice(0, at)]), header.slice(at)];
+    const { messages, error } = await decode(chunks, { maxMessageSize: 1000 });
+    assertEquals(messages, [noise(3)]);
+    assertInstanceOf(error, BufferOverflowError);
+  }
+});
+
 Deno.test("FrameDecoderStream takes a message of exactly the limit", async () => {
   const messages = [noise(1000)];
   const chunks = [frameOf(messages[0]!)];
