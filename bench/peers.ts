@@ -122,7 +122,7 @@ async function measure(): Promise<void> {
   await eachInTurn(0, async ({ work, size }, entry, pair) => {
     counts.set(
       `${work} ${size} ${entry.name}`,
-      await calibrate(pair, work, size),
+      await pair.calibrate(work, size, secondsEach),
     );
   });
   for (let round = 0; round < rounds; round++) {
@@ -149,22 +149,6 @@ async function eachInTurn(
         await drop(entry, `failed: ${error}`);
       }
     }
-  }
-}
-
-/** How many messages take `secondsEach`, found with ever more of them. */
-async function calibrate(
-  pair: ProcessPair,
-  work: Work,
-  size: number,
-): Promise<number> {
-  for (let count = 4;;) {
-    const seconds = await pair.run(work, size, count);
-    if (seconds >= secondsEach / 3) {
-      return Math.max(1, Math.round(count / seconds * secondsEach));
-    }
-    // Aim at half the time, in steps that a cold start cannot lead astray.
-    count *= Math.ceil(Math.min(10, secondsEach / 2 / seconds));
   }
 }
 

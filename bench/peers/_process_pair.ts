@@ -58,6 +58,18 @@ export class ProcessPair implements AsyncDisposable {
     return seconds!;
   }
 
+  /** How many messages take `wanted` seconds, found with ever more of them. */
+  async calibrate(work: Work, size: number, wanted: number): Promise<number> {
+    for (let count = 4;;) {
+      const seconds = await this.run(work, size, count);
+      if (seconds >= wanted / 3) {
+        return Math.max(1, Math.round(count / seconds * wanted));
+      }
+      // Aim at half the time, in steps that a cold start cannot lead astray.
+      count *= Math.ceil(Math.min(10, wanted / 2 / seconds));
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([this.#sink.stop(), this.#source.stop()]);
   }

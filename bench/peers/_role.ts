@@ -41,8 +41,11 @@ export interface Participant {
 }
 
 /** Plays the role of the command line, `sink|source <folder> [port]`: without a port it listens. */
-export async function play(participant: Participant): Promise<void> {
-  const [role, folder, port] = Deno.args;
+export async function play(
+  participant: Participant,
+  args: readonly string[] = Deno.args,
+): Promise<void> {
+  const [role, folder, port] = args;
   const peer = port === undefined
     ? await participant.listen((port) => report({ port }))
     : await participant.connect(Number(port));

@@ -5,7 +5,7 @@
  * @module
  */
 import { type Channel, SocketStream } from "@sluice/sluice";
-import { play } from "./_role.ts";
+import { type Participant, type Peer, play } from "./_role.ts";
 
 /**
  * Takes part with the channel that `open` makes.
@@ -55,7 +55,14 @@ export async function playChannel(
       },
     };
   };
-  await play({
+  await play(overTcp(makePeer));
+}
+
+/** A participant whose two ends are streams over TCP. */
+export function overTcp(
+  makePeer: (stream: SocketStream) => Promise<Peer> | Peer,
+): Participant {
+  return {
     async listen(onListen) {
       using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
       onListen(listener.addr.port);
@@ -66,7 +73,7 @@ export async function playChannel(
     async connect(port) {
       return await makePeer(await SocketStream.connect("127.0.0.1", port));
     },
-  });
+  };
 }
 
 /** The key that both processes of an encrypted participant were given. */
