@@ -17,6 +17,7 @@ export class BufferedTransport implements ByteTransport {
 
   readonly #below: ByteTransport;
   readonly #size: number;
+  readonly #closeTimeout: number;
   #buffer: Uint8Array | undefined;
   #filled = 0;
   #spare: Uint8Array | undefined;
@@ -24,9 +25,14 @@ export class BufferedTransport implements ByteTransport {
   #lastWrite: Promise<void> = Promise.resolve();
   #endOfTurn: ReturnType<typeof setImmediate> | undefined;
 
-  constructor(below: ByteTransport, size: number) {
+  constructor(
+    below: ByteTransport,
+    size: number,
+    closeTimeout: number = CLOSE_TIMEOUT,
+  ) {
     this.#below = below;
     this.#size = size;
+    this.#closeTimeout = closeTimeout;
   }
 
   read(into?: Uint8Array): Promise<Uint8Array | null> {
@@ -63,15 +69,16 @@ export class BufferedTransport implements ByteTransport {
   }
 
   async close(): Promise<void> {
+    const timeout = this.#closeTimeout;
     try {
-      await deadline(this.flush(), CLOSE_TIMEOUT);
+      await deadline(this.flush(), timeout);
     } catch (error) {
       const timedOut = error instanceof DOMException &&
         error.name === "TimeoutError";
       const reason = timedOut
         ? new StreamTimeoutError(
-          `Cannot flush the stream before the close as it took longer than ${CLOSE_TIMEOUT} ms`,
-          { timeout: CLOSE_TIMEOUT },
+          `Cannot flush the stream before the close as it took longer than ${timeout} ms`,
+          { timeout },
         )
         : toStreamError(error, "flush the stream before the close");
       await this.abort(reason);

@@ -20,6 +20,7 @@ import {
   assertThrows,
 } from "@std/assert";
 import { concat } from "@std/bytes/concat";
+import { BufferedTransport } from "../../streams/_buffered_transport.ts";
 import { failing, ScriptedStream, ScriptedTransport } from "./_scripted.ts";
 import { bytes, rejection, turns } from "./_support.ts";
 
@@ -138,14 +139,15 @@ Deno.test("BufferedStream drops what it gathered at an abort", async () => {
 });
 
 Deno.test("BufferedStream gives up a close that cannot flush, and finished tells so", async () => {
-  const { stream, transport } = scripted();
+  const transport = new ScriptedTransport();
+  const stream = new ScriptedStream(new BufferedTransport(transport, 10, 20));
   const gate = Promise.withResolvers<void>();
   transport.gates.write = gate.promise;
   await stream.write(bytes(5));
   await stream.close();
   const failure = await stream.finished;
   assertInstanceOf(failure, StreamTimeoutError);
-  assertEquals(failure.timeout, 5000);
+  assertEquals(failure.timeout, 20);
   assertEquals(transport.calls, ["write", "abort"]);
   gate.resolve();
 });

@@ -76,7 +76,7 @@ Deno.test("ByteStream asks its transport for nothing before somebody reads", asy
 
 Deno.test("ByteStream keeps its promises to the transport under any sequence of calls", async () => {
   const { random, seed } = generator();
-  for (let round = 0; round < 300; round++) {
+  for (let round = 0; round < 200; round++) {
     const faults: string[] = [];
     const transport = new ScriptedTransport();
     const stream = new ScriptedStream(guarded(transport, faults));

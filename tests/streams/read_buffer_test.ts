@@ -20,8 +20,8 @@ function held(buffer: ReadBuffer): number {
   return buffer.space().buffer.byteLength;
 }
 
-Deno.test("ReadBuffer holds 1 KiB before anything was read", () => {
-  assertEquals(held(new ReadBuffer()), 1024);
+Deno.test("ReadBuffer holds half a KiB before anything was read", () => {
+  assertEquals(held(new ReadBuffer()), 512);
 });
 
 Deno.test("ReadBuffer takes 64 KiB for a busy stream, and no more", () => {
@@ -46,8 +46,8 @@ Deno.test("ReadBuffer holds no large buffer once a read shows that nothing more 
 Deno.test("ReadBuffer returns to its smallest buffer for a stream of small chunks", () => {
   const buffer = new ReadBuffer();
   readMuch(buffer, 10);
-  for (let i = 0; i < 1000; i++) read(buffer, 40);
-  assertEquals(held(buffer), 1024);
+  for (let i = 0; i < 1000; i++) read(buffer, 10);
+  assertEquals(held(buffer), 512);
 });
 
 Deno.test("ReadBuffer gives small chunks one memory, each byte once", () => {
