@@ -8,7 +8,7 @@ import {
   REKEY_INTERVAL,
 } from "./_record.ts";
 
-/** A longer chunk is worth a buffer of the pool, which a channel gives back. */
+/** A longer chunk is worth a buffer of the pool. */
 const MIN_POOLED = 16_384;
 
 /**
@@ -69,12 +69,19 @@ export class RecordSealer {
   }
 }
 
-/** Joins sealed records, with their headers, to one chunk of the wire of `length` bytes. */
+/**
+ * Joins sealed records, with their headers, to one chunk of the wire of `length`
+ * bytes.
+ *
+ * @param pooled Whether whoever writes the chunk gives its buffer back. What else
+ * that buffer holds must not get out, as others have used it.
+ */
 export function joinRecords(
   sealed: readonly Uint8Array[],
   length: number,
+  pooled: boolean,
 ): Uint8Array<ArrayBuffer> {
-  const chunk = length > MIN_POOLED
+  const chunk = pooled && length > MIN_POOLED
     ? takeBuffer().subarray(0, length)
     : new Uint8Array(length);
   let at = 0;

@@ -3,6 +3,7 @@ import type { ByteStreamPair } from "../streams/byte_stream_pair.ts";
 import { RecordParser } from "./_record_parser.ts";
 import {
   otherDirection,
+  pooledOutput,
   recordParser,
   type TiedOptions,
 } from "./_tied_options.ts";
@@ -33,6 +34,8 @@ export function openRecords(
     rekeyInterval,
     [otherDirection]: new AbortController(),
     [recordParser]: parser,
+    // Our own streams are done with a chunk when its write has settled.
+    [pooledOutput]: stream instanceof ByteStream,
   };
   const encryption = new RecordEncryptionStream(sendingKey, {
     ...tie,

@@ -1,6 +1,8 @@
 import { StreamTimeoutError } from "../errors.ts";
+import { ByteStream } from "../streams/byte_stream.ts";
 import type { ByteStreamPair } from "../streams/byte_stream_pair.ts";
 import type { ByteTransport } from "../streams/byte_transport.ts";
+import { recycle } from "./_chunk_pool.ts";
 import type { SecureStages } from "./_secure_stages.ts";
 
 /** How long `close()` waits for the CLOSE record to leave, in milliseconds. */
@@ -109,7 +111,9 @@ export class SecureTransport implements ByteTransport {
       for (;;) {
         const { done, value } = await this.#recordReader.read();
         if (done) return;
-        if (value.byteLength > 0) await this.#recordWriter.write(value);
+        if (value.byteLength === 0) continue;
+        await this.#recordWriter.write(value);
+        if (this.#stream instanceof ByteStream) recycle(value);
       }
     } catch (error) {
       this.#endAt(error).catch(() => {});

@@ -11,8 +11,12 @@ export const otherDirection = Symbol("otherDirection");
 /** The key of the option by which a decrypting stage is given its parser. */
 export const recordParser = Symbol("recordParser");
 
+/** The key of the option that says that buffers of the chunks made are given back. */
+export const pooledOutput = Symbol("pooledOutput");
+
 /** {@linkcode RecordStreamOptions} of the stages of one connection. */
 export interface TiedOptions extends RecordStreamOptions {
   readonly [otherDirection]?: AbortController;
   readonly [recordParser]?: RecordParser;
+  readonly [pooledOutput]?: boolean;
 }

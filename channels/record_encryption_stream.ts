@@ -11,7 +11,11 @@ import {
   STAGE_HIGH_WATER_MARK,
 } from "./_record.ts";
 import { joinRecords, RecordSealer } from "./_record_sealer.ts";
-import { otherDirection, type TiedOptions } from "./_tied_options.ts";
+import {
+  otherDirection,
+  pooledOutput,
+  type TiedOptions,
+} from "./_tied_options.ts";
 import type { RecordStreamOptions } from "./record_stream_options.ts";
 
 /**
@@ -59,7 +63,8 @@ export class RecordEncryptionStream
   constructor(key: Uint8Array, options: RecordStreamOptions = {}) {
     assertTrafficKey(key);
     const { sender = "initiator", rekeyInterval } = options;
-    const { [otherDirection]: inbound }: TiedOptions = options;
+    const tied: TiedOptions = options;
+    const { [otherDirection]: inbound, [pooledOutput]: pooled = false } = tied;
     let sealer: RecordSealer;
     let sealed: OrderedResults<Uint8Array>;
 
@@ -88,7 +93,9 @@ export class RecordEncryptionStream
           sealed = new OrderedResults(
             // It throws if the stage was given up while it was being closed.
             (records) => {
-              for (const chunk of toChunks(records)) controller.enqueue(chunk);
+              for (const chunk of toChunks(records, pooled)) {
+                controller.enqueue(chunk);
+              }
             },
             (error) => controller.error(error),
           );
@@ -129,14 +136,17 @@ export class RecordEncryptionStream
 }
 
 /** Joins records to as few chunks as their sizes allow. Zero-length chunks stay. */
-function* toChunks(records: readonly Uint8Array[]): Generator<Uint8Array> {
+function* toChunks(
+  records: readonly Uint8Array[],
+  pooled: boolean,
+): Generator<Uint8Array> {
   let group: Uint8Array[] = [];
   let length = 0;
   for (const record of records) {
     const size = RECORD_HEADER_LENGTH + record.byteLength;
     const isMark = record.byteLength === 0;
     if (group.length > 0 && (isMark || length + size > CHUNK_CAPACITY)) {
-      yield joinRecords(group, length);
+      yield joinRecords(group, length, pooled);
       group = [];
       length = 0;
     }
@@ -147,5 +157,5 @@ function* toChunks(records: readonly Uint8Array[]): Generator<Uint8Array> {
     group.push(record);
     length += size;
   }
-  if (group.length > 0) yield joinRecords(group, length);
+  if (group.length > 0) yield joinRecords(group, length, pooled);
 }

@@ -149,6 +149,14 @@ Deno.test("RecordEncryptionStream has copied a chunk when its write settles", as
   assertEquals(concat(chunks), concat(sent));
 });
 
+Deno.test("RecordEncryptionStream by itself gives memory that holds nothing but records", async () => {
+  for (
+    const chunk of await encrypt([noise(5), noise(60_000), noise(300_000)])
+  ) {
+    assertEquals(chunk.buffer.byteLength, chunk.byteLength);
+  }
+});
+
 Deno.test("RecordEncryptionStream keeps a bounded number of bytes that nobody reads", async () => {
   for (const size of [0, 1, 1000, 60_000, 1_000_000]) {
     const stage = new RecordEncryptionStream(KEY);
