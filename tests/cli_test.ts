@@ -10,7 +10,12 @@ import { join } from "@std/path/join";
 import { TextLineStream } from "@std/streams/text-line-stream";
 import { Channel, connect, createSocketStream, serve } from "@sluice/sluice";
 import { certificateFiles } from "./_certificates.ts";
-import { freePort, HOST, serveEcho } from "./factories/_tunnel_peers.ts";
+import {
+  freePort,
+  HOST,
+  serveConns,
+  serveEcho,
+} from "./factories/_tunnel_peers.ts";
 
 // Each test runs the program as a person would, in a process of its own.
 
@@ -440,6 +445,24 @@ Deno.test("forward --raw carries the bytes of any service, and their end", async
   assertEquals(back, data);
   assertEquals(await client.read(1), null);
   assertEquals(await near.end("SIGINT"), { code: 0, err: "" });
+});
+
+Deno.test("forward passes the end of a service on to a client that goes on", async () => {
+  const received = Promise.withResolvers<number | null>();
+  await using service = serveConns(async (conn) => {
+    await conn.write(bytes("bye"));
+    await conn.closeWrite();
+    received.resolve(await conn.read(new Uint8Array(10)));
+  });
+  await using child = start([
+    ...["forward", "--raw", "both", `${HOST}:0`, `${HOST}:${service.port}`],
+  ]);
+  const port = Number((await child.address()).split(":")[2]);
+  await using client = await createSocketStream(HOST, port);
+  assertEquals(await client.read(3), bytes("bye"));
+  assertEquals(await client.read(1), null);
+  await client.write(bytes("still"));
+  assertEquals(await received.promise, 5);
 });
 
 Deno.test("forward goes on when the address that it leads to refuses", async () => {

@@ -93,7 +93,7 @@ async function readHead(
     for (const byte of await conversation.read(count)) {
       if (!mayFollow(head, byte)) throw malformed(start + head.length);
       head.push(byte);
-      matched = byte === END[matched] ? matched + 1 : byte === CR ? 1 : 0;
+      matched = byte === END[matched] ? matched + 1 : 0;
     }
   }
   const line = String.fromCharCode(...head.slice(0, head.indexOf(CR)));

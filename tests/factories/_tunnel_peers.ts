@@ -260,8 +260,8 @@ export async function processesWith(text: string): Promise<number[]> {
   return found;
 }
 
-/** The processes that `pid` has started, and those that they have. */
-async function descendantsOf(pid: number): Promise<number[]> {
+/** The processes that `pid` has started, and those that they have, until they are reaped. */
+export async function descendantsOf(pid: number): Promise<number[]> {
   const found: number[] = [];
   for await (const { name } of Deno.readDir("/proc")) {
     if (!/^\d+$/.test(name)) continue;
