@@ -316,9 +316,15 @@ export abstract class ByteStream implements ByteStreamPair, AsyncDisposable {
   async #pull(
     controller: ReadableStreamDefaultController<Uint8Array>,
   ): Promise<void> {
-    const chunk = await this.#nextChunk();
-    if (chunk) controller.enqueue(chunk);
-    else controller.close();
+    for (;;) {
+      if (this.#unread.size === 0 && !await this.#fill()) {
+        return controller.close();
+      }
+      // The reader was released meanwhile: the chunk is for whoever reads next.
+      if (this.#readerTaken || !this.#readable?.locked) return;
+      const chunk = this.#unread.shift();
+      if (chunk) return controller.enqueue(chunk);
+    }
   }
 
   /** The next chunk; `undefined` at the end. */

@@ -128,7 +128,7 @@ Deno.test("ByteStream keeps its promises to the transport under any sequence of 
   }
 });
 
-Deno.test("A reader that is released leaves no second read of the transport", async () => {
+Deno.test("A reader that is released leaves no second read of the transport, and its chunk to the next", async () => {
   const faults: string[] = [];
   const transport = new ScriptedTransport();
   const stream = new ScriptedStream(guarded(transport, faults));
@@ -141,8 +141,32 @@ Deno.test("A reader that is released leaves no second read of the transport", as
   await turns();
   assertEquals(transport.calls, ["read"]);
   transport.push(bytes(1), bytes(3));
-  assertEquals(await read, bytes(3));
+  assertEquals(await read, concat([bytes(1), bytes(3)]).subarray(0, 3));
+  assertEquals(await stream.read(1), bytes(3).subarray(2));
   assertEquals(faults, []);
+  await stream.close();
+});
+
+Deno.test("What a released reader had asked for is read by the next one", async () => {
+  const { transport, stream } = scripted();
+  const first = stream.readable.getReader();
+  first.read().catch(() => {});
+  await turns();
+  first.releaseLock();
+  const second = stream.readable.getReader();
+  const read = second.read();
+  transport.push(bytes(1));
+  assertEquals(await read, { done: false, value: bytes(1) });
+
+  second.read().catch(() => {});
+  await turns();
+  second.releaseLock();
+  transport.push(bytes(2)); // Nobody reads at this moment.
+  await turns();
+  transport.push(bytes(3));
+  const third = stream.readable.getReader();
+  assertEquals(await third.read(), { done: false, value: bytes(2) });
+  assertEquals(await third.read(), { done: false, value: bytes(3) });
   await stream.close();
 });
 
