@@ -261,7 +261,7 @@ export class Link implements PipelineHooks {
 
   /** Starts the timers that the options ask for. */
   #watch(): void {
-    const { stallTimeout, heartbeat } = this.#config;
+    const { stallTimeout, heartbeat, batching } = this.#config;
     if (stallTimeout === 0 && heartbeat === undefined) return;
     this.#liveness = new Liveness({ stallTimeout, heartbeat }, {
       sent: () => this.bytesSent,
@@ -270,7 +270,10 @@ export class Link implements PipelineHooks {
       sending: () => this.outbox.queuedBytes > 0 || this.#writing,
       listening: () => !this.inbox.full && !this.#inboundOver,
       beat: () => {
-        if (!this.#ending) this.outbox.put(EMPTY, false);
+        if (this.#ending) return;
+        this.outbox.put(EMPTY, false);
+        // A batch must not hold it: the peer would give us up.
+        if (batching) this.outbox.barrier();
       },
       fail: (error) => this.fail(error),
     });

@@ -97,6 +97,21 @@ clockTest(
 );
 
 clockTest(
+  "Channel with a heartbeat lets no batch hold a beat, nor what is before it",
+  {
+    heartbeat: { interval: 1000, timeout: 60_000 },
+    batching: { size: 10, timeout: 30_000 },
+  },
+  async (channel, pair, tick) => {
+    await channel.send(noise(3));
+    await tick(1000);
+    assertEquals(pair.written, [concat([frameOf(noise(3)), BEAT])]);
+    await tick(4000);
+    assertEquals(pair.written.slice(1), Array(4).fill(BEAT));
+  },
+);
+
+clockTest(
   "Channel with a heartbeat loses a peer that is silent for longer than the timeout",
   HEARTBEAT,
   async (channel, _pair, tick) => {
