@@ -1,5 +1,6 @@
 import { concat } from "jsr:@std/bytes@^1.0.6/concat";
 import { STREAM_CHUNK_SIZE } from "../streams/constants.ts";
+import { assertMessage } from "./_assert_message.ts";
 import {
   assertInteger,
   type BatchingOptions,
@@ -62,22 +63,35 @@ export class BatchingStream extends TransformStream<Uint8Array, Uint8Array> {
       controller.enqueue(batch);
     }
 
+    function take(
+      chunk: Uint8Array,
+      controller: TransformStreamDefaultController<Uint8Array>,
+    ): void {
+      assertMessage(chunk, "batch");
+      if (chunk.byteLength === 0) {
+        release(controller);
+        controller.enqueue(chunk);
+        return;
+      }
+      // A chunk that would burst the batch starts the next one.
+      if (heldBytes + chunk.byteLength > bytes) release(controller);
+      held.push(chunk);
+      heldBytes += chunk.byteLength;
+      heldMessages += weigh(chunk);
+      if (heldMessages >= size || heldBytes >= bytes) {
+        return release(controller);
+      }
+      timer ??= setTimeout(() => release(controller), timeout);
+    }
+
     super({
       transform(chunk, controller) {
-        if (chunk.byteLength === 0) {
-          release(controller);
-          controller.enqueue(chunk);
-          return;
+        try {
+          take(chunk, controller);
+        } catch (error) {
+          clearTimeout(timer); // No cancel() follows.
+          throw error;
         }
-        // A chunk that would burst the batch starts the next one.
-        if (heldBytes + chunk.byteLength > bytes) release(controller);
-        held.push(chunk);
-        heldBytes += chunk.byteLength;
-        heldMessages += weigh(chunk);
-        if (heldMessages >= size || heldBytes >= bytes) {
-          return release(controller);
-        }
-        timer ??= setTimeout(() => release(controller), timeout);
       },
       flush: release,
       cancel: () => clearTimeout(timer),

@@ -235,6 +235,14 @@ Deno.test("BatchingStream keeps every byte in order, whatever the sizes", async 
   }
 });
 
+Deno.test("BatchingStream refuses chunks of anything else", async () => {
+  const { writer, ended } = run({ size: 3 });
+  ended.catch(() => {});
+  await writer.write(new Uint8Array([1]));
+  const wrong = "no bytes" as unknown as Uint8Array;
+  await assertRejects(() => writer.write(wrong), TypeError, "Uint8Array");
+});
+
 Deno.test("BatchingStream refuses options out of range", () => {
   const wrong = [
     { size: 0 },
