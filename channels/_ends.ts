@@ -62,10 +62,15 @@ export function outboundOf(stream: ByteStreamPair): ChunkSink {
   const writer = stream.writable.getWriter();
   writer.closed.catch(() => {}); // The write that failed tells.
   return {
-    write: (chunk) => writer.write(chunk),
+    // A byte stream takes the memory of what it is given away: it gets its own.
+    write: (chunk) => writer.write(ownsMemory(chunk) ? chunk : chunk.slice()),
     close: () => writer.close(),
     abort(reason) {
       writer.abort(reason).catch(() => {});
     },
   };
+}
+
+function ownsMemory({ byteLength, buffer }: Uint8Array): boolean {
+  return byteLength === buffer.byteLength;
 }

@@ -34,6 +34,8 @@ export class Outbox implements ChunkSource {
   #queuedBytes = 0;
   /** The chunk that was handed out last, until the first stage has consumed it. */
   #underWay: Uint8Array | undefined;
+  /** Its length: a stream may have taken its memory away by then. */
+  #sizeUnderWay = 0;
   readonly #waiting = new Fifo<Waiter>();
   readonly #barriers = new Fifo<PromiseWithResolvers<void>>();
   /** Settles the `next()` that waits, and the end of the turn that it waits for. */
@@ -190,7 +192,7 @@ export class Outbox implements ChunkSource {
       rejectHandled(barrier, reason);
     }
     this.#encoder = new FrameEncoder(STREAM_CHUNK_SIZE); // Nothing will be in it.
-    this.#queuedBytes = 0;
+    this.#queuedBytes = this.#sizeUnderWay = 0;
     this.#controller?.error(reason);
     this.#wakeUp();
   }
@@ -206,7 +208,7 @@ export class Outbox implements ChunkSource {
     const chunk = this.#underWay;
     if (chunk === undefined) return;
     this.#underWay = undefined;
-    this.#queuedBytes -= chunk.byteLength;
+    this.#queuedBytes -= this.#sizeUnderWay;
     if (this.#recycles) recycle(chunk);
     while (
       this.#waiting.size > 0 && this.#queuedBytes < this.#highWaterMark
@@ -227,6 +229,9 @@ export class Outbox implements ChunkSource {
     clearImmediate(this.#turn);
     this.#turn = undefined;
     if (this.#failure) return taker(Promise.reject(this.#failure.reason));
-    taker(this.#underWay = this.#encoder.take());
+    const chunk = this.#encoder.take();
+    this.#underWay = chunk;
+    this.#sizeUnderWay = chunk?.byteLength ?? 0;
+    taker(chunk);
   }
 }

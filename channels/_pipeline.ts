@@ -127,13 +127,14 @@ async function transmit(
   for (;;) {
     const chunk = await source.next();
     if (chunk === undefined) break;
-    if (chunk.byteLength === 0) {
+    const { byteLength } = chunk; // It may be taken away with the chunk.
+    if (byteLength === 0) {
       outbox.passBarrier();
       continue;
     }
     hooks.onWrite();
     await wire.write(chunk);
-    hooks.onSent(chunk.byteLength);
+    hooks.onSent(byteLength);
     if (recycles) recycle(chunk);
   }
   try {

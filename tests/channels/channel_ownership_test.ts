@@ -3,6 +3,7 @@ import { BufferedStream, Channel, MonitoredStream } from "@sluice/sluice";
 import {
   bareEnds,
   channelsOver,
+  type Ends,
   frameOf,
   JOINTS,
   noise,
@@ -77,6 +78,42 @@ for (const [joint, ends] of Object.entries(ALL_JOINTS)) {
       assertEquals(kept[n], noise(sizes[n]!));
     }
   });
+}
+
+for (const [kind, options] of Object.entries(KINDS)) {
+  Deno.test(`Channel, ${kind}, sends over byte streams, which take the memory of each chunk away`, async () => {
+    await using channels = await channelsOver(byteEnds(), options);
+    const { near, far } = channels;
+    for (const size of [1, 100, 900, 5000, 70_000, 131_067, 3_000_001]) {
+      const message = noise(size);
+      await Promise.all([near.send(message), near.send(message)]);
+      assertEquals(await far.recv(), noise(size));
+      assertEquals(await far.recv(), noise(size));
+      assertEquals(message, noise(size));
+    }
+  });
+}
+
+/** Two ends whose readable sides are byte streams. */
+function byteEnds(): Ends {
+  const make = () => {
+    let source!: ReadableByteStreamController;
+    return {
+      readable: new ReadableStream({
+        type: "bytes",
+        start: (controller) => void (source = controller),
+      }),
+      writable: new WritableStream<Uint8Array<ArrayBuffer>>({
+        write: (chunk) => source.enqueue(chunk),
+        close: () => source.close(),
+      }),
+    };
+  };
+  const [there, back] = [make(), make()];
+  return {
+    near: { readable: back.readable, writable: there.writable },
+    far: { readable: there.readable, writable: back.writable },
+  };
 }
 
 Deno.test("Channel does not give out memory that it sends from", async () => {
