@@ -46,6 +46,7 @@ export class TlsTransport implements ByteTransport {
     const { hostname, caCerts, alpnProtocols } = parameters;
     this.#inner = inner;
     this.#duplex = this.#makeDuplex();
+    this.#duplex.on("error", (error) => this.#fail(error));
     const options: ConnectionOptions & { allowHalfOpen: boolean } = {
       socket: this.#duplex,
       allowHalfOpen: true,

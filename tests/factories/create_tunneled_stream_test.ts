@@ -3,6 +3,7 @@ import {
   assertEquals,
   assertInstanceOf,
   assertRejects,
+  assertStrictEquals,
   assertStringIncludes,
 } from "@std/assert";
 import { deadline } from "@std/async/deadline";
@@ -306,17 +307,35 @@ peerTest(
 
 peerTest(
   [ssh, sshd],
-  "A stream whose ssh is killed fails with ConnectionLostError",
+  "A stream whose ssh is killed fails with ConnectionLostError, with TLS too, both ways",
   async () => {
+    const { ca } = await certificates();
     await using tunnel = await startSshd();
-    await using server = serveEcho();
+    const over = Promise.withResolvers<void>();
+    const wait = async (conn: Deno.Conn) => {
+      if ("handshake" in conn) await (conn as Deno.TlsConn).handshake();
+      await over.promise;
+    };
+    await using plain = serveConns(wait);
+    await using secure = serveConns(wait, (await certificates()).server);
+    using _ = { [Symbol.dispose]: () => over.resolve() };
     const { via } = tunnel;
-    await using stream = await createTunneledStream(HOST, server.port, { via });
-    const reading = stream.read(1);
-    for (const pid of await sshProcesses(server.port)) {
-      Deno.kill(pid, "SIGKILL");
+    for (const server of [plain, secure]) {
+      await using stream = await createTunneledStream(HOST, server.port, {
+        via,
+        ...(server === secure && { tls: { caCerts: [ca] } }),
+      });
+      const reading = stream.read(1);
+      // Nobody reads, and so a write of more than all buffers hold waits.
+      const writing = stream.write(new Uint8Array(64_000_000));
+      writing.catch(() => {});
+      for (const pid of await sshProcesses(server.port)) {
+        Deno.kill(pid, "SIGKILL");
+      }
+      await assertRejects(() => reading, ConnectionLostError, "SIGKILL");
+      await assertRejects(() => writing, ConnectionLostError, "SIGKILL");
+      assertInstanceOf(await stream.finished, ConnectionLostError);
     }
-    await assertRejects(() => reading, ConnectionLostError, "SIGKILL");
   },
 );
 
@@ -640,7 +659,7 @@ for (const [name, viaOf, peers] of SILENT) {
       });
       await connected.promise;
       controller.abort(reason);
-      assertEquals(await assertRejects(() => connecting), reason);
+      assertStrictEquals(await assertRejects(() => connecting), reason);
       assertEquals(await descendantsOf(Deno.pid), []);
       await gone.promise;
     },
