@@ -10,6 +10,7 @@ import { join } from "@std/path/join";
 import { TextLineStream } from "@std/streams/text-line-stream";
 import { Channel, connect, createSocketStream, serve } from "@sluice/sluice";
 import { certificateFiles } from "./_certificates.ts";
+import { commandOf, peerTest, python3 } from "./_peers.ts";
 import {
   freePort,
   HOST,
@@ -511,6 +512,29 @@ Deno.test("bench measures an echo server, for people and as JSON", async () => {
   assertEquals(rows.length, 2);
   assertMatch(rows[0], /^ *64 B +[\d,]+ +[\d.]+ .?B( +\d+\.\d{3} ms){4}$/);
 });
+
+peerTest(
+  python3,
+  "bench shows on a terminal what it measures, while it does",
+  async () => {
+    await using child = start(["listen", "--echo", `${HOST}:0`]);
+    const address = await child.address();
+    const terminal = "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)";
+    const { code, stdout } = await new Deno.Command(commandOf(python3), {
+      args: [
+        ...["-c", terminal, ...COMMAND, "bench"],
+        ...["--duration", "500", "--size", "64", address],
+      ],
+      stdin: "null",
+      stderr: "piped",
+    }).output();
+    assertEquals(code, 0);
+    const shown = new TextDecoder().decode(stdout).split("\r\x1b[K");
+    assertMatch(shown[1], /^64 B: [\d,]+ messages\/s$/);
+    assert(shown.some((text) => /^64 B: \d+ round trips$/.test(text)));
+    assertStringIncludes(shown.at(-1)!, "messages/s  bytes/s");
+  },
+);
 
 Deno.test("bench says so when the peer is no echo server", async () => {
   await using server = serve({ port: 0 }, async (channel) => {
