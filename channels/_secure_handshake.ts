@@ -219,7 +219,8 @@ export class SecureHandshake {
   }
 
   #write(data: Uint8Array): Promise<void> {
-    return this.#unlessAborted(this.#writer.write(data));
+    // A byte stream takes the memory away, and a HELLO is needed again.
+    return this.#unlessAborted(this.#writer.write(data.slice()));
   }
 
   #unlessAborted<T>(operation: Promise<T>): Promise<T> {

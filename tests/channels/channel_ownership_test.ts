@@ -1,5 +1,10 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
-import { BufferedStream, Channel, MonitoredStream } from "@sluice/sluice";
+import {
+  BufferedStream,
+  Channel,
+  EncryptedChannel,
+  MonitoredStream,
+} from "@sluice/sluice";
 import {
   bareEnds,
   channelsOver,
@@ -93,6 +98,20 @@ for (const [kind, options] of Object.entries(KINDS)) {
     }
   });
 }
+
+Deno.test("EncryptedChannel sends over byte streams, which take the memory of each chunk away", async () => {
+  const ends = byteEnds();
+  const key = noise(32);
+  await using near = new EncryptedChannel(ends.near, key);
+  await using far = new EncryptedChannel(ends.far, key);
+  for (const size of [1, 900, 70_000, 3_000_001]) {
+    const message = noise(size);
+    await Promise.all([near.send(message), near.send(message)]);
+    assertEquals(await far.recv(), noise(size));
+    assertEquals(await far.recv(), noise(size));
+    assertEquals(message, noise(size));
+  }
+});
 
 /** Two ends whose readable sides are byte streams. */
 function byteEnds(): Ends {
