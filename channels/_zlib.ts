@@ -1,5 +1,5 @@
-import { constants, deflateSync, inflateSync } from "node:zlib";
 import { CompressionError } from "../errors.ts";
+import { builtin } from "../streams/_builtin.ts";
 
 /** The smallest and largest piece that zlib puts its output together from, in bytes. */
 const MIN_PIECE = 256;
@@ -7,7 +7,7 @@ const MAX_PIECE = 131_072;
 
 /** The zlib (RFC 1950) form of `message`. */
 export function deflate(message: Uint8Array, level: number): Uint8Array {
-  const output = deflateSync(message, {
+  const output = builtin("node:zlib").deflateSync(message, {
     level,
     chunkSize: pieceSize(message.byteLength),
   });
@@ -41,6 +41,7 @@ export function inflate(data: Uint8Array, maxSize: number): Uint8Array {
   let consumed: number;
   try {
     // The types know no `info`, nor what it changes about the result.
+    const { constants, inflateSync } = builtin("node:zlib");
     const result = inflateSync(data, {
       maxOutputLength: Math.max(1, maxSize),
       chunkSize: pieceSize(data.byteLength * 4),

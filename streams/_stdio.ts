@@ -1,5 +1,4 @@
-import { Console } from "node:console";
-import process from "node:process";
+import { builtin } from "./_builtin.ts";
 import { ConnTransport } from "./_conn_transport.ts";
 import { Interruptible } from "./_interruptible.ts";
 import type { ByteTransport } from "./byte_transport.ts";
@@ -53,6 +52,8 @@ export function stdioTransport(): ByteTransport {
 
 /** @returns What undoes it. */
 function redirectConsole(): () => void {
+  const { Console } = builtin("node:console");
+  const process = builtin("node:process");
   const own = new Console({ stdout: process.stderr, stderr: process.stderr });
   const before = TO_STDOUT.map((name) => [name, console[name]] as const);
   Object.assign(

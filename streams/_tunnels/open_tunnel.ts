@@ -12,7 +12,7 @@ import { openThroughProxy, type ProxyConversation } from "./proxy.ts";
 import { agreeSocks5, assertSocks5Proxy, type Socks5Proxy } from "./socks5.ts";
 import { assertSshTunnel, openSshTunnel, type SshTunnel } from "./ssh.ts";
 import { assertTarget, authorityOf, type Target } from "./target.ts";
-import { type TlsParameters, TlsTransport } from "./tls_transport.ts";
+import type { TlsParameters } from "./tls_transport.ts";
 
 /** What a tunnel leads through: one of the three. */
 export type TunnelVia =
@@ -170,7 +170,7 @@ function throughProxy(
       );
       // Not Deno.startTls: a handshake that a silent target does not answer
       // keeps the socket open, also after close().
-      return tls ? await TlsTransport.open(conn, tls, signal) : conn;
+      return tls ? await secured(conn, tls, signal) : conn;
     },
   };
 }
@@ -194,9 +194,19 @@ function throughSsh(
     action,
     open: async (signal, tls) => {
       const child = await openSshTunnel(target, ssh, action, signal);
-      return tls ? await TlsTransport.open(child, tls, signal) : child;
+      return tls ? await secured(child, tls, signal) : child;
     },
   };
+}
+
+/** TLS over `inner`. Loaded when it is wanted, as `node:tls` takes 20 ms. */
+async function secured(
+  inner: ByteTransport,
+  tls: TlsParameters,
+  signal: AbortSignal,
+): Promise<ByteTransport> {
+  const { TlsTransport } = await import("./tls_transport.ts");
+  return await TlsTransport.open(inner, tls, signal);
 }
 
 async function tlsParameters(

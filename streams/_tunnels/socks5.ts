@@ -1,6 +1,6 @@
-import { isIPv4, isIPv6 } from "node:net";
 import { concat } from "jsr:@std/bytes@^1.0.6/concat";
 import { ConnectionLostError, FramingError } from "../../errors.ts";
+import { builtin } from "../_builtin.ts";
 import type { ProxyAddress, ProxyConversation } from "./proxy.ts";
 import type { Target } from "./target.ts";
 
@@ -116,6 +116,7 @@ function requestFor({ host, port }: Target): Uint8Array {
 }
 
 function addressOf(host: string): Uint8Array {
+  const { isIPv4, isIPv6 } = builtin("node:net");
   if (isIPv4(host)) {
     return Uint8Array.of(ADDRESS.ipv4, ...host.split(".").map(Number));
   }

@@ -1,4 +1,4 @@
-import { isIP } from "node:net";
+import { builtin } from "../_builtin.ts";
 
 /** What a tunnel leads to. */
 export interface Target {
@@ -18,7 +18,7 @@ const MAX_HOST_LENGTH = 255;
 export function assertTarget({ host, port }: Target): void {
   const isName = /^[a-z0-9_]([a-z0-9_.-]*)$/i.test(host) &&
     host.length <= MAX_HOST_LENGTH;
-  if (!isName && (isIP(host) === 0 || host.includes("%"))) {
+  if (!isName && (builtin("node:net").isIP(host) === 0 || host.includes("%"))) {
     throw new TypeError(
       `Cannot connect as a host must be a name in ASCII or an IP address: current value is ${
         JSON.stringify(host)

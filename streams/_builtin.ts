@@ -1,0 +1,26 @@
+import type { Console } from "node:console";
+import type * as net from "node:net";
+import type process from "node:process";
+import type * as zlib from "node:zlib";
+
+/** The built-in modules that are loaded late. */
+interface Builtins {
+  "node:console": { Console: typeof Console };
+  "node:net": typeof net;
+  "node:process": typeof process;
+  "node:zlib": typeof zlib;
+}
+
+/**
+ * A built-in module, loaded at its first use. Each of these brings Node's
+ * streams with it, and to load those takes as long as to load all of this
+ * library: most programs need none of them.
+ */
+export function builtin<Name extends keyof Builtins>(
+  name: Name,
+): Builtins[Name] {
+  const { process } = globalThis as unknown as {
+    process: { getBuiltinModule(name: Name): Builtins[Name] };
+  };
+  return process.getBuiltinModule(name);
+}
