@@ -1,0 +1,168 @@
+import { abortable } from "jsr:@std/async@^1.5.0/abortable";
+import { ConnectionLostError } from "../errors.ts";
+import { ByteQueue } from "./_byte_queue.ts";
+import type { Lifecycle } from "./_lifecycle.ts";
+import { toStreamError } from "./_stream_error.ts";
+import type { ByteTransport } from "./byte_transport.ts";
+
+/** Takes chunks past the web stream. */
+export interface ChunkReader {
+  /** The next chunk; `undefined` at the end. */
+  next(): Promise<Uint8Array | undefined>;
+  /** Ends our reading. */
+  cancel(): void;
+}
+
+/** The inbound direction of a stream: its queue, its readers, and its end. */
+export class Inbound {
+  readonly #transport: ByteTransport;
+  readonly #life: Lifecycle;
+  #readable: ReadableStream<Uint8Array> | undefined;
+  #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
+  /** Whether a {@linkcode ChunkReader} has it for good. */
+  #taken = false;
+  #lend: (() => Uint8Array | undefined) | undefined;
+
+  /** Bytes that the transport gave and nobody has taken yet. */
+  readonly #unread = new ByteQueue();
+  /** The read of the transport under way. */
+  #reading: Promise<Uint8Array | null> | undefined;
+  /** The fetch under way into the queue, shared by all that wait for it. */
+  #filling: Promise<boolean> | undefined;
+  /** Settles when the last accepted read has; it never rejects. */
+  #lastRead: Promise<unknown> = DONE;
+
+  constructor(transport: ByteTransport, life: Lifecycle) {
+    this.#transport = transport;
+    this.#life = life;
+  }
+
+  /** Whether somebody has it for itself. */
+  get locked(): boolean {
+    return this.#taken || this.#readable?.locked === true;
+  }
+
+  /** It as a web stream, which fetches a chunk when it is asked for one. */
+  get readable(): ReadableStream<Uint8Array> {
+    if (this.#readable) return this.#readable;
+    this.#readable = new ReadableStream<Uint8Array>({
+      start: (controller) => {
+        this.#controller = controller;
+        if (this.#life.death) controller.error(this.#life.death.reason);
+      },
+      pull: (controller) => this.#pull(controller),
+      cancel: () => this.#cancel(),
+    }, { highWaterMark: 0 });
+    if (this.#taken) this.#readable.getReader();
+    return this.#readable;
+  }
+
+  /** Locks it for good. */
+  take(): ChunkReader {
+    this.#taken = true;
+    this.#readable?.getReader();
+    return { next: () => this.#nextChunk(), cancel: () => this.#cancel() };
+  }
+
+  /** Has the transport ask `lend` for memory to read into. */
+  lendMemory(lend: () => Uint8Array | undefined): void {
+    this.#lend = lend;
+  }
+
+  /** Exactly `count` bytes, after the reads before; `null` at the end. */
+  read(
+    count: number,
+    signal: AbortSignal | undefined,
+  ): Promise<Uint8Array | null> {
+    const before = this.#lastRead;
+    const turn = signal ? abortable(before, signal) : before;
+    const read = turn.then(() => this.#readExactly(count, signal));
+    // An aborted read settles before its turn; the next waits for that turn.
+    this.#lastRead = read.catch(() => {}).then(() => before);
+    return read;
+  }
+
+  /** Nothing works any more. */
+  fail(reason: unknown): void {
+    this.#unread.clear();
+    this.#controller?.error(reason);
+  }
+
+  async #pull(
+    controller: ReadableStreamDefaultController<Uint8Array>,
+  ): Promise<void> {
+    for (;;) {
+      if (this.#unread.size === 0 && !await this.#fill()) {
+        return controller.close();
+      }
+      // The reader was released meanwhile: the chunk is for whoever reads next.
+      if (this.#taken || !this.#readable?.locked) return;
+      const chunk = this.#unread.shift();
+      if (chunk) return controller.enqueue(chunk);
+    }
+  }
+
+  #nextChunk(): Promise<Uint8Array | undefined> {
+    const chunk = this.#unread.shift();
+    if (chunk) return Promise.resolve(chunk);
+    // A read that was given up may have left a fetch under way.
+    if (this.#filling) return this.#filling.then(() => this.#nextChunk());
+    return this.#fetch();
+  }
+
+  #cancel(): void {
+    this.#unread.clear();
+    this.#life.endInbound();
+  }
+
+  async #readExactly(
+    count: number,
+    signal: AbortSignal | undefined,
+  ): Promise<Uint8Array | null> {
+    for (;;) {
+      this.#life.assertAlive();
+      if (signal?.aborted) throw signal.reason; // From here on the bytes are taken or left.
+      if (this.#unread.size >= count) return this.#unread.take(count);
+      // The fill outlives an aborted read: its bytes are for the next one.
+      const filled = this.#fill();
+      if (await (signal ? abortable(filled, signal) : filled)) continue;
+      if (this.#unread.size === 0) return null;
+      throw new ConnectionLostError(
+        `Cannot read as the stream ended early: needed ${count} bytes, received ${this.#unread.size}`,
+        { received: this.#unread.size, expected: count },
+      );
+    }
+  }
+
+  /** Fetches one chunk into the queue, for all who wait; `false` if there are no more. */
+  #fill(): Promise<boolean> {
+    return this.#filling ??= this.#fetch().then((chunk) => {
+      if (chunk) this.#unread.push(chunk);
+      return chunk !== undefined;
+    }).finally(() => this.#filling = undefined);
+  }
+
+  /** The next chunk of the transport; `undefined` at the end. Never two at once. */
+  async #fetch(): Promise<Uint8Array | undefined> {
+    // A reader that was released may have left a read of its own under way.
+    while (this.#reading) await this.#reading.catch(() => {});
+    this.#life.assertAlive();
+    if (this.#life.inboundOver) return undefined;
+    let chunk: Uint8Array | null = null;
+    try {
+      this.#reading = this.#transport.read(this.#lend?.());
+      chunk = await this.#reading;
+    } catch (error) {
+      this.#life.fail(toStreamError(error, "read"));
+    } finally {
+      this.#reading = undefined;
+    }
+    this.#life.assertAlive();
+    if (chunk?.byteLength === 0) return this.#fetch(); // Says nothing.
+    if (chunk && !this.#life.inboundOver) return chunk; // Not cancelled meanwhile.
+    this.#life.endInbound();
+    return undefined;
+  }
+}
+
+const DONE = Promise.resolve();
