@@ -1,4 +1,3 @@
-import { lookup } from "node:dns/promises";
 import { retry, RetryError } from "jsr:@std/async@^1.5.0/retry";
 import { StreamError } from "../errors.ts";
 import { establish } from "./_establish.ts";
@@ -143,7 +142,7 @@ export async function openTcp(
 ): Promise<Deno.TcpConn> {
   const hostname = ipv6 === undefined
     ? host
-    : (await lookup(host, { family: ipv6 ? 6 : 4 })).address;
+    : await resolve(host, ipv6 ? 6 : 4);
   const conn = await Deno.connect({ hostname, port, signal });
   try {
     conn.setNoDelay(noDelay);
@@ -211,4 +210,9 @@ export function pemText(fileOrText: string): Promise<string> {
   return fileOrText.includes("-----BEGIN")
     ? Promise.resolve(fileOrText)
     : Deno.readTextFile(fileOrText);
+}
+
+async function resolve(host: string, family: 4 | 6): Promise<string> {
+  const { lookup } = await import("node:dns/promises"); // 3 ms that few need.
+  return (await lookup(host, { family })).address;
 }
