@@ -3,7 +3,8 @@ import { Duplex } from "node:stream";
 import {
   connect,
   type ConnectionOptions,
-  rootCertificates,
+  createSecureContext,
+  type SecureContext,
   type TLSSocket,
 } from "node:tls";
 import { isIP } from "node:net";
@@ -53,7 +54,7 @@ export class TlsTransport implements ByteTransport {
       host: hostname,
       // RFC 6066: an address is no server name.
       ...(isIP(hostname) === 0 && { servername: hostname }),
-      ...(caCerts.length > 0 && { ca: [...rootCertificates, ...caCerts] }),
+      secureContext: trusting(caCerts),
       ...(alpnProtocols && { ALPNProtocols: alpnProtocols }),
     };
     this.#socket = connect(options);
@@ -76,7 +77,7 @@ export class TlsTransport implements ByteTransport {
     parameters: TlsParameters,
     signal: AbortSignal,
   ): Promise<TlsTransport> {
-    const transport = new TlsTransport(inner, parameters);
+    const transport = await TlsTransport.#over(inner, parameters);
     const abort = () => transport.#fail(signal.reason);
     signal.addEventListener("abort", abort, { once: true });
     try {
@@ -92,6 +93,18 @@ export class TlsTransport implements ByteTransport {
       throw error;
     } finally {
       signal.removeEventListener("abort", abort);
+    }
+  }
+
+  static async #over(
+    inner: ByteTransport,
+    parameters: TlsParameters,
+  ): Promise<TlsTransport> {
+    try {
+      return new TlsTransport(inner, parameters);
+    } catch (error) { // A protocol's name that is too long, for one.
+      await inner.abort(error);
+      throw error;
     }
   }
 
@@ -202,6 +215,19 @@ export class TlsTransport implements ByteTransport {
     this.#news.resolve();
     this.#news = Promise.withResolvers();
   }
+}
+
+/**
+ * What is trusted: the platform's authorities, and these. The option `ca` of
+ * `node:tls` would replace the platform's, and to list those takes
+ * `--allow-sys`, and leaves out what `--cert` adds.
+ */
+function trusting(caCerts: readonly string[]): SecureContext {
+  const secureContext = createSecureContext();
+  const { context }: { context: { addCACert(pem: string): void } } =
+    secureContext;
+  for (const pem of caCerts) context.addCACert(pem);
+  return secureContext;
 }
 
 function truncated(): ConnectionLostError {

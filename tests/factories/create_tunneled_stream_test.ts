@@ -8,6 +8,7 @@ import {
 } from "@std/assert";
 import { deadline } from "@std/async/deadline";
 import { equals } from "@std/bytes/equals";
+import { fromFileUrl } from "@std/path/from-file-url";
 import { join } from "@std/path/join";
 import {
   ConnectionLostError,
@@ -17,7 +18,7 @@ import {
   TunneledSocketStream,
   type TunnelVia,
 } from "@sluice/sluice";
-import { certificates } from "../_certificates.ts";
+import { certificateFiles, certificates } from "../_certificates.ts";
 import {
   danted,
   microsocks,
@@ -521,6 +522,84 @@ peerTest(
       ConnectionLostError,
     );
     assertEquals(await sshProcesses(plain.port), []);
+  },
+);
+
+peerTest(
+  microsocks,
+  "TLS in a tunnel trusts caCerts beside the platform's authorities, and needs no permission",
+  async () => {
+    const { ca, stranger } = await certificates();
+    await using files = await certificateFiles();
+    await using tunnel = await startMicrosocks();
+    await using server = await serveTlsEcho();
+    const connect = async (
+      port: number,
+      caCerts: string[],
+      flags: string[] = [],
+    ) => {
+      const program = `
+        import { createTunneledStream } from "@sluice/sluice";
+        const [via, port, caCerts] = JSON.parse(Deno.args[0]);
+        await using stream = await createTunneledStream("localhost", port, {
+          via, tls: { caCerts },
+        });
+        await stream.write(new Uint8Array(3));
+        console.log(await stream.read(3));`;
+      const proxy = "socks5" in tunnel.via ? tunnel.via.socks5.port : 0;
+      const child = new Deno.Command(Deno.execPath(), {
+        args: [
+          ...[
+            "run",
+            "--no-check",
+            "--no-prompt",
+            `--allow-net=${HOST}:${proxy}`,
+          ],
+          ...["--config", fromFileUrl(import.meta.resolve("../../deno.json"))],
+          ...flags,
+          "-",
+          JSON.stringify([tunnel.via, port, caCerts]),
+        ],
+        stdin: "piped",
+        stderr: "piped",
+        stdout: "piped",
+        env: { NO_COLOR: "1" },
+      }).spawn();
+      const writer = child.stdin.getWriter();
+      await writer.write(new TextEncoder().encode(program));
+      await writer.close();
+      const { success, stderr } = await child.output();
+      return success || new TextDecoder().decode(stderr);
+    };
+    const platform = ["--cert", files.ca];
+    const [own, both, platforms, none] = await Promise.all([
+      connect(server.port, [ca]),
+      connect(server.port, [ca, stranger.cert]),
+      connect(server.port, [stranger.cert], platform),
+      connect(server.port, [stranger.cert]),
+    ]);
+    assertEquals([own, both, platforms], [true, true, true]);
+    assertStringIncludes(String(none), "ConnectionLostError");
+  },
+);
+
+peerTest(
+  [ssh, sshd],
+  "Options of TLS that it refuses leave nothing of the tunnel",
+  async () => {
+    await using tunnel = await startSshd();
+    await using server = await serveTlsEcho();
+    for (
+      const tls of [
+        { caCerts: ["-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----"] },
+        { alpnProtocols: ["x".repeat(256)] },
+      ]
+    ) {
+      await assertRejects(() =>
+        createTunneledStream(HOST, server.port, { via: tunnel.via, tls })
+      );
+      assertEquals(await sshProcesses(server.port), []);
+    }
   },
 );
 
