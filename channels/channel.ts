@@ -240,10 +240,7 @@ export class Channel implements AsyncIterable<Uint8Array>, AsyncDisposable {
    * receiving.
    */
   get readable(): ReadableStream<Uint8Array> {
-    return this.#readable ??= messageReadable(
-      this,
-      this.#link,
-    );
+    return this.#readable ??= messageReadable(this, this.#link);
   }
 
   /**
@@ -259,7 +256,7 @@ export class Channel implements AsyncIterable<Uint8Array>, AsyncDisposable {
    * locally. Leaving the loop early does not close the channel.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<Uint8Array> {
-    return messageIterator(this, () => this.#link.closedLocally);
+    return messageIterator(this, this.#link);
   }
 
   /** The same as {@linkcode close}. */
