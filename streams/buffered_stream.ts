@@ -72,7 +72,8 @@ export class BufferedStream extends ByteStream {
    * @throws {StreamClosedError} after `close()`.
    */
   async flush(): Promise<void> {
-    if (this.#ended) return await this.closeWrite();
+    const ended = this.#ended || this.#transport.ended;
+    if (ended && !this.closed) return await this.closeWrite();
     // In turn after the writes that still wait. A pipe's are its own business.
     if (!this.writable.locked) await this.write(NOTHING);
     await this.#transport.flush();

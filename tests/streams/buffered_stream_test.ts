@@ -181,7 +181,10 @@ Deno.test("BufferedStream flushes through a pipe that has locked it", async () =
   await stream.flush();
   assertEquals(lengths(), [5]);
   await writer.close();
+  writer.releaseLock();
+  await stream.flush(); // There is nothing left to flush, which is no failure.
   await stream.close();
+  assertInstanceOf(await rejection(stream.flush()), StreamClosedError);
 });
 
 Deno.test("BufferedStream serves small reads from one chunk of the stream below", async () => {

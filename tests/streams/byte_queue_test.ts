@@ -92,18 +92,13 @@ Deno.test("ByteQueue is a queue of bytes under any sequence of calls", () => {
 });
 
 Deno.test("ByteQueue takes time linear in the number of chunks", () => {
-  const time = (chunks: number): number => {
-    const started = performance.now();
-    const queue = new ByteQueue();
-    const one = bytes(1);
-    for (let i = 0; i < chunks; i++) queue.push(one);
-    for (let i = 0; i < chunks; i++) queue.take(1);
-    assertEquals(queue.size, 0);
-    return performance.now() - started;
-  };
-  time(50_000);
-  const best = (chunks: number) =>
-    Math.min(...[1, 2, 3].map(() => time(chunks)));
-  // Sixteen times as many may take much more than that, but not its square.
-  assertLess(best(800_000), 80 * Math.max(1, best(50_000)));
+  const chunks = 300_000;
+  const started = performance.now();
+  const queue = new ByteQueue();
+  const one = bytes(1);
+  for (let i = 0; i < chunks; i++) queue.push(one);
+  for (let i = 0; i < chunks; i++) queue.take(1);
+  assertEquals(queue.size, 0);
+  // It is a few milliseconds; moving the rest at each take would be minutes.
+  assertLess(performance.now() - started, 10_000);
 });
