@@ -52,6 +52,10 @@ Deno.test("ByteQueue keeps no empty chunk", () => {
   assertEquals(queue.size, 0);
   assertEquals(queue.shift(), undefined);
   assertEquals(queue.take(0), bytes(0));
+  for (const size of [0, 2, 0, 0, 3, 0]) queue.push(bytes(size));
+  assertEquals(queue.shift(), bytes(2));
+  assertEquals(queue.shift(), bytes(3));
+  assertEquals(queue.shift(), undefined);
 });
 
 Deno.test("ByteQueue forgets everything when it is cleared", () => {
