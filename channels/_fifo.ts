@@ -3,7 +3,8 @@ const MIN_WASTE = 1024;
 
 /** A queue whose `shift` takes constant time however long it is, unlike an array's. */
 export class Fifo<T> {
-  #items: (T | undefined)[] = [];
+  /** Made at the first push: of the many queues of a channel most are never used. */
+  #items: (T | undefined)[] = NONE;
   #head = 0;
 
   /** How many items are queued. */
@@ -18,6 +19,7 @@ export class Fifo<T> {
 
   /** Appends an item. */
   push(item: T): void {
+    if (this.#items === NONE) this.#items = [];
     this.#items.push(item);
   }
 
@@ -46,8 +48,10 @@ export class Fifo<T> {
   /** Removes and returns all items. */
   clear(): T[] {
     const items = this.#items.slice(this.#head) as T[];
-    this.#items = [];
+    this.#items = NONE;
     this.#head = 0;
     return items;
   }
 }
+
+const NONE: never[] = [];

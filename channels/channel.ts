@@ -94,9 +94,9 @@ export class Channel implements AsyncIterable<Uint8Array>, AsyncDisposable {
    * @throws {RangeError} if an option is out of its range.
    * @throws {TypeError} if a side of the stream is locked.
    */
-  constructor(stream: ByteStreamPair, options: ChannelOptions = {}) {
-    this.#config = resolveOptions(options);
-    const open = (options as StagedOptions)[openStages];
+  constructor(stream: ByteStreamPair, options?: ChannelOptions) {
+    this.#config = options ? resolveOptions(options) : DEFAULTS;
+    const open = (options as StagedOptions | undefined)?.[openStages];
     this.#link = new Link(stream, this.#config, open);
   }
 
@@ -321,6 +321,9 @@ export class Channel implements AsyncIterable<Uint8Array>, AsyncDisposable {
     return this.#config.compression ?? resolveCompression({});
   }
 }
+
+/** The options of all channels without any. */
+const DEFAULTS = resolveOptions({});
 
 /** What every `send()` that need not wait returns: one promise for all of them. */
 const SENT = Promise.resolve();

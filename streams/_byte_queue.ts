@@ -4,7 +4,8 @@
  * the bytes, whatever the chunking.
  */
 export class ByteQueue {
-  #chunks: Uint8Array[] = [];
+  /** Made at the first push: most streams are piped and never need it. */
+  #chunks: Uint8Array[] = NONE;
   /** Index of the first chunk that is still queued. */
   #head = 0;
   #size = 0;
@@ -17,6 +18,7 @@ export class ByteQueue {
   /** Appends a chunk without copying it. */
   push(chunk: Uint8Array): void {
     if (chunk.byteLength === 0) return;
+    if (this.#chunks === NONE) this.#chunks = [];
     this.#chunks.push(chunk);
     this.#size += chunk.byteLength;
   }
@@ -53,7 +55,7 @@ export class ByteQueue {
 
   /** Forgets everything. */
   clear(): void {
-    this.#chunks = [];
+    this.#chunks = NONE;
     this.#head = 0;
     this.#size = 0;
   }
@@ -77,3 +79,5 @@ export class ByteQueue {
     }
   }
 }
+
+const NONE: never[] = [];
