@@ -25,8 +25,6 @@ export class Inbound {
 
   /** Bytes that the transport gave and nobody has taken yet. */
   readonly #unread = new ByteQueue();
-  /** The read of the transport under way. */
-  #reading: Promise<Uint8Array | null> | undefined;
   /** The fetch under way into the queue, shared by all that wait for it. */
   #filling: Promise<boolean> | undefined;
   /** Settles when the last accepted read has; it never rejects. */
@@ -142,20 +140,15 @@ export class Inbound {
     }).finally(() => this.#filling = undefined);
   }
 
-  /** The next chunk of the transport; `undefined` at the end. Never two at once. */
+  /** The next chunk of the transport; `undefined` at the end. To be called by one at a time. */
   async #fetch(): Promise<Uint8Array | undefined> {
-    // A reader that was released may have left a read of its own under way.
-    while (this.#reading) await this.#reading.catch(() => {});
     this.#life.assertAlive();
     if (this.#life.inboundOver) return undefined;
     let chunk: Uint8Array | null = null;
     try {
-      this.#reading = this.#transport.read(this.#lend?.());
-      chunk = await this.#reading;
+      chunk = await this.#transport.read(this.#lend?.());
     } catch (error) {
       this.#life.fail(toStreamError(error, "read"));
-    } finally {
-      this.#reading = undefined;
     }
     this.#life.assertAlive();
     if (chunk?.byteLength === 0) return this.#fetch(); // Says nothing.

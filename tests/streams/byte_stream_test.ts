@@ -247,6 +247,20 @@ for (const culprit of ["read", "write", "closeWrite"] as const) {
   });
 }
 
+Deno.test("A failed write is told by reader.closed though nobody reads, and the other way round", async () => {
+  for (const culprit of ["read", "write"] as const) {
+    const { transport, stream } = scripted();
+    const failure = new ConnectionLostError("the cable is out");
+    transport.gates[culprit] = failing(failure);
+    const reader = stream.readable.getReader();
+    const writer = stream.writable.getWriter();
+    const failed = culprit === "read" ? reader.read() : writer.write(bytes(1));
+    assertStrictEquals(await rejection(failed), failure);
+    assertStrictEquals(await rejection(reader.closed), failure);
+    assertStrictEquals(await rejection(writer.closed), failure);
+  }
+});
+
 Deno.test("Web streams that are asked for after a failure tell it too", async () => {
   const { stream } = scripted();
   const reason = new Error("enough");
@@ -354,6 +368,25 @@ Deno.test("An end within a read leaves the bytes before it for a smaller read", 
   assertEquals([error.received, error.expected], [3, 5]);
   assertEquals(await stream.read(3), bytes(3));
   assertEquals(await stream.read(1), null);
+  await stream.close();
+});
+
+Deno.test("No read overtakes another because one between them was aborted", async () => {
+  const { transport, stream } = scripted();
+  const controller = new AbortController();
+  const { signal } = controller;
+  const first = stream.read(4);
+  const second = stream.read(1, { signal });
+  const third = stream.read(2);
+  second.catch(() => {});
+  controller.abort(new Error("changed my mind"));
+  await rejection(second);
+  transport.push(bytes(3));
+  await turns();
+  transport.push(bytes(3));
+  const all = concat([bytes(3), bytes(3)]);
+  assertEquals(await first, all.subarray(0, 4));
+  assertEquals(await third, all.subarray(4));
   await stream.close();
 });
 
