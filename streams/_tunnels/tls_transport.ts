@@ -102,7 +102,7 @@ export class TlsTransport implements ByteTransport {
   ): Promise<TlsTransport> {
     try {
       return new TlsTransport(inner, parameters);
-    } catch (error) { // A protocol's name that is too long, for one.
+    } catch (error) { // A hostname that is no text, for one.
       await inner.abort(error);
       throw error;
     }

@@ -2,6 +2,7 @@ import {
   assert,
   assertEquals,
   assertInstanceOf,
+  assertMatch,
   assertRejects,
   assertStrictEquals,
   assertStringIncludes,
@@ -274,8 +275,11 @@ for (const { name, peers, start } of WAYS) {
       await tunnel.kill();
       const error = await assertRejects(() => reading, ConnectionLostError);
       if (name === "ssh") {
-        assertStringIncludes(error.message, "exited with code 255: ");
-        assertStringIncludes(error.message, "closed by remote host");
+        // ssh has two ways to say it, by what it was about to do.
+        assertMatch(
+          error.message,
+          /exited with code 255: .*(closed by remote host|Broken pipe|reset)/,
+        );
       }
     },
   );
@@ -592,7 +596,7 @@ peerTest(
     for (
       const tls of [
         { caCerts: ["-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----"] },
-        { alpnProtocols: ["x".repeat(256)] },
+        { hostname: 5 as unknown as string },
       ]
     ) {
       await assertRejects(() =>
