@@ -160,6 +160,19 @@ Deno.test("MonitoredStream hands on the memory that a reader would like to have 
   assertEquals(stream.bytesReceived, frame.length);
 });
 
+Deno.test("MonitoredStream does not tell of an empty chunk", async () => {
+  const transport = new ScriptedTransport();
+  const sizes: number[] = [];
+  const stream = new MonitoredStream(new ScriptedStream(transport), {
+    onRead: (size) => sizes.push(size),
+  });
+  transport.push(bytes(0), bytes(2), bytes(0), null);
+  assertEquals(await stream.read(2), bytes(2));
+  assertEquals(await stream.read(1), null);
+  assertEquals(sizes, [2]);
+  await stream.close();
+});
+
 Deno.test("MonitoredStream copies for a stream of somebody else", async () => {
   const kept: Uint8Array[] = [];
   const stream = new MonitoredStream({
