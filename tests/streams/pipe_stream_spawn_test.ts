@@ -1,0 +1,274 @@
+import { ConnectionLostError } from "@sluice/sluice/errors";
+import { PipeStream } from "@sluice/sluice/streams";
+import {
+  assert,
+  assertEquals,
+  assertGreater,
+  assertInstanceOf,
+  assertLess,
+  assertRejects,
+  assertStrictEquals,
+  assertStringIncludes,
+} from "@std/assert";
+import { bytes, readAll, rejection, spawnDeno } from "./_support.ts";
+
+const encode = (text: string) => new TextEncoder().encode(text);
+const decode = (data: Uint8Array | null) =>
+  data && new TextDecoder().decode(data);
+
+/** Signals and shells are not the same on Windows. */
+const posix = { ignore: Deno.build.os === "windows" };
+
+Deno.test("PipeStream.spawn talks to a child, which ends cleanly with code 0", async () => {
+  const child = await spawnDeno(
+    "await Deno.stdin.readable.pipeTo(Deno.stdout.writable)",
+  );
+  assertEquals(child.info, { transport: "process" });
+  assertGreater(child.pid, 0);
+  await child.write(encode("hello"));
+  assertEquals(decode(await child.read(5)), "hello");
+  await child.closeWrite();
+  assertEquals(await child.read(1), null);
+  assertEquals(await child.status, { success: true, code: 0, signal: null });
+  assertEquals(await child.finished, undefined);
+});
+
+Deno.test("A command that does not exist is a ConnectionLostError with its cause", async () => {
+  const error = await assertRejects(
+    () => PipeStream.spawn(["sluice-has-no-such-command"]),
+    ConnectionLostError,
+    "Cannot spawn sluice-has-no-such-command",
+  );
+  assertInstanceOf(error.cause, Deno.errors.NotFound);
+});
+
+Deno.test("PipeStream.spawn refuses no command and a killTimeout that is no time", async () => {
+  await assertRejects(() => PipeStream.spawn([]), TypeError, "command");
+  await assertRejects(() => PipeStream.spawn([""]), TypeError, "command");
+  for (const killTimeout of [-1, NaN, Infinity]) {
+    await assertRejects(
+      () => PipeStream.spawn([Deno.execPath(), "--version"], { killTimeout }),
+      RangeError,
+      "timeout",
+    );
+  }
+});
+
+Deno.test("PipeStream.spawn passes cwd and env to the child", async () => {
+  const cwd = await Deno.realPath(await Deno.makeTempDir());
+  const child = await spawnDeno(
+    "console.log(Deno.cwd(), Deno.env.get('SLUICE_TEST'))",
+    { cwd, env: { SLUICE_TEST: "yes" } },
+  );
+  assertEquals((await readAll(child)).trim(), `${cwd} yes`);
+  await child.close();
+  await Deno.remove(cwd);
+});
+
+Deno.test("A child that fails is a ConnectionLostError with its code and its last words", async () => {
+  await using child = await spawnDeno(
+    "console.error('first'); console.error('out of luck\\n'); Deno.exit(3)",
+    { stderr: "piped" },
+  );
+  const error = await assertRejects(
+    () => child.read(1),
+    ConnectionLostError,
+    "Cannot read as the child process exited with code 3: out of luck",
+  );
+  assertStrictEquals(await child.finished, error);
+  assertEquals(child.stderr, "first\nout of luck\n\n");
+});
+
+Deno.test("What a failing child wrote before is read first", async () => {
+  await using child = await spawnDeno(
+    "Deno.stdout.writeSync(new Uint8Array(100_000).fill(7)); Deno.exit(1)",
+  );
+  assertEquals((await child.read(100_000))?.length, 100_000);
+  await assertRejects(() => child.read(1), ConnectionLostError, "code 1");
+});
+
+Deno.test({
+  ...posix,
+  name: "A child that is killed is a ConnectionLostError, not a clean end",
+  async fn() {
+    await using child = await PipeStream.spawn(["sleep", "60"]);
+    const read = child.read(1);
+    read.catch(() => {});
+    Deno.kill(child.pid!, "SIGKILL");
+    const error = await rejection(read);
+    assertInstanceOf(error, ConnectionLostError);
+    assertStringIncludes(error.message, "was ended by SIGKILL");
+    assertEquals((await child.status)?.signal, "SIGKILL");
+  },
+});
+
+Deno.test({
+  ...posix,
+  name: "A write to a child that has ended tells how it ended",
+  async fn() {
+    await using child = await PipeStream.spawn(["sh", "-c", "exit 7"]);
+    await child.status;
+    const error = await assertRejects(
+      () => child.write(bytes(1)),
+      ConnectionLostError,
+      "Cannot write as the child process exited with code 7",
+    );
+    assertInstanceOf(error.cause, Deno.errors.BrokenPipe);
+  },
+});
+
+Deno.test({
+  ...posix,
+  name:
+    "A child that closes its output and lives on has ended its direction only",
+  async fn() {
+    const folder = await Deno.makeTempDir();
+    await using child = await PipeStream.spawn(
+      ["sh", "-c", "printf hi; exec >&-; cat > got"],
+      { cwd: folder },
+    );
+    assertEquals(decode(await child.read(2)), "hi");
+    assertEquals(await child.read(1), null);
+    await child.write(encode("still here"));
+    await child.closeWrite();
+    assertEquals((await child.status)?.code, 0);
+    assertEquals(await child.finished, undefined);
+    assertEquals(await Deno.readTextFile(`${folder}/got`), "still here");
+    await Deno.remove(folder, { recursive: true });
+  },
+});
+
+Deno.test({
+  ...posix,
+  name:
+    "A grandchild that holds the pipes does not delay the end of its parent",
+  async fn() {
+    const child = await PipeStream.spawn(
+      ["sh", "-c", "sleep 60 & echo $!; exit 0"],
+      { stderr: "piped" },
+    );
+    const started = performance.now();
+    const grandchild = Number(await readAll(child));
+    await child.close();
+    assertLess(performance.now() - started, 10_000);
+    assertEquals((await child.status)?.code, 0);
+    Deno.kill(grandchild, "SIGKILL"); // It lives: nobody has killed it.
+  },
+});
+
+Deno.test({
+  ...posix,
+  name: "A full standard error does not block a child, and its end is kept",
+  async fn() {
+    await using child = await PipeStream.spawn([
+      "sh",
+      "-c",
+      "i=0; while [ $i -lt 20000 ]; do echo line $i >&2; i=$((i+1)); done; echo done",
+    ], { stderr: "piped" });
+    assertEquals(decode(await child.read(5)), "done\n");
+    assertEquals(await child.read(1), null);
+    await child.closeWrite();
+    await child.finished;
+    assertEquals(child.stderr?.length, 8192);
+    assert(child.stderr?.endsWith("\nline 19999\n"));
+  },
+});
+
+Deno.test("What is kept of standard error begins with a whole character", async () => {
+  await using child = await spawnDeno(
+    "await Deno.stderr.write(new TextEncoder().encode('\\u20ac'.repeat(3000)))",
+    { stderr: "piped" },
+  );
+  assertEquals(await child.read(1), null);
+  await child.closeWrite();
+  await child.finished;
+  assertEquals(child.stderr, "\u20ac".repeat(2730));
+});
+
+Deno.test({
+  ...posix,
+  name: "close() ends the input of a child first, which then ends by itself",
+  async fn() {
+    const child = await PipeStream.spawn(["cat"]);
+    await child.close();
+    assertEquals((await child.status)?.code, 0);
+  },
+});
+
+Deno.test({
+  ...posix,
+  name:
+    "close() reads what a child still writes, as it would not end otherwise",
+  async fn() {
+    const child = await PipeStream.spawn([
+      "sh",
+      "-c",
+      "cat >/dev/null; head -c 1000000 /dev/zero; exit 5",
+    ]);
+    await child.close();
+    assertEquals((await child.status)?.code, 5);
+  },
+});
+
+Deno.test({
+  ...posix,
+  name: "close() sends SIGTERM to a child that does not end, then SIGKILL",
+  async fn() {
+    const polite = await PipeStream.spawn(["sleep", "60"], { killTimeout: 50 });
+    const stubborn = await PipeStream.spawn(
+      ["sh", "-c", "trap '' TERM; echo ready; while :; do sleep 0.1; done"],
+      { killTimeout: 50 },
+    );
+    await stubborn.read(6);
+    await Promise.all([polite.close(), stubborn.close()]);
+    assertEquals((await polite.status)?.signal, "SIGTERM");
+    assertEquals((await stubborn.status)?.signal, "SIGKILL");
+  },
+});
+
+Deno.test({
+  ...posix,
+  name: "abort() kills a child at once, with a write and a read under way",
+  async fn() {
+    const child = await PipeStream.spawn(["sleep", "60"]);
+    const reason = new Error("enough");
+    const calls = [child.write(new Uint8Array(1_000_000)), child.read(1)];
+    const outcomes = Promise.allSettled(calls);
+    child.abort(reason);
+    for (const outcome of await outcomes) {
+      assertEquals(outcome, { status: "rejected", reason });
+    }
+    await child.finished;
+    assertEquals((await child.status)?.signal, "SIGKILL");
+  },
+});
+
+Deno.test({
+  ...posix,
+  name:
+    "The signal of spawn kills the child and fails the stream with its reason",
+  async fn() {
+    const controller = new AbortController();
+    const { signal } = controller;
+    const child = await PipeStream.spawn(["sleep", "60"], { signal });
+    const read = child.read(1);
+    read.catch(() => {});
+    const reason = new Error("shutting down");
+    controller.abort(reason);
+    assertStrictEquals(await rejection(read), reason);
+    await child.finished;
+    assertEquals((await child.status)?.signal, "SIGKILL");
+    assertStrictEquals(
+      await rejection(PipeStream.spawn(["sleep", "60"], { signal })),
+      reason,
+    );
+  },
+});
+
+Deno.test("A child whose end was read and whose input was ended needs no close", async () => {
+  const child = await spawnDeno("console.log('bye')");
+  assertEquals(await readAll(child), "bye\n");
+  await child.closeWrite();
+  assertEquals(await child.finished, undefined);
+  assert(child.closed);
+});
