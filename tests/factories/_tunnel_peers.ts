@@ -5,9 +5,11 @@
  * @module
  */
 
+import { assert } from "@std/assert";
 import { retry } from "@std/async/retry";
+import { equals } from "@std/bytes/equals";
 import { join } from "@std/path/join";
-import type { TunnelVia } from "@sluice/sluice";
+import type { SocketStream, TunnelVia } from "@sluice/sluice";
 import { certificates } from "../_certificates.ts";
 import {
   commandOf,
@@ -246,6 +248,24 @@ export async function readExactly(
     filled += read;
   }
   return bytes;
+}
+
+/** Bytes that differ from one place to the next. */
+export function pattern(length: number): Uint8Array {
+  return Uint8Array.from({ length }, (_, index) => (index * 31) ^ (index >> 9));
+}
+
+/**
+ * Sends a pattern and checks what comes back, both at once, as nothing else is
+ * sure not to fill the buffers.
+ */
+export async function assertEchoes(
+  stream: SocketStream,
+  length: number,
+): Promise<void> {
+  const data = pattern(length);
+  const [back] = await Promise.all([stream.read(length), stream.write(data)]);
+  assert(back !== null && equals(back, data));
 }
 
 /** The ids of running processes that have `text` on their command line. */
