@@ -6,10 +6,13 @@ import { MessagePool } from "./_message_pool.ts";
 const MAX_GROWTH = 16;
 /** What may be taken for a payload before any of it has arrived, in bytes: at first ... */
 const FIRST_ALLOCATION = 1024;
-/** ... and at most, once the peer has sent a good part of that in earlier frames. */
-const MAX_FIRST_ALLOCATION = 1_048_576;
-/** The least that is left of a payload for its memory to be lent, in bytes. */
-const MIN_LOAN = 4096;
+/** ... and at most, once the peer has sent a good part of that in earlier frames: 1 MiB and what follows it. */
+const MAX_FIRST_ALLOCATION = 1_048_576 + TRAILER_SIZE + HEADER_SIZE;
+/**
+ * The shortest payload whose memory is lent, in bytes. Of shorter ones a large
+ * read brings many at once, which saves more than the copy of one that is cut.
+ */
+const MIN_LOAN = 32_768;
 
 /** What a batch takes beside its bytes, so that many small ones are not free. */
 const BATCH_OVERHEAD = 256;
@@ -117,11 +120,12 @@ export class FrameDecoder {
 
   /**
    * Memory that a transport may read the next bytes into, so that they need not
-   * be copied: where the rest of a large payload belongs. The chunk to be
-   * decoded next is then a view of it.
+   * be copied: where the rest of a large payload belongs, however short. The read
+   * ends with the next header, after which all of that payload can be lent. The
+   * chunk to be decoded next is then a view of it.
    */
   lend(): Uint8Array | undefined {
-    if (this.#length - this.#payloadFilled < MIN_LOAN) return undefined;
+    if (this.#length < MIN_LOAN) return undefined;
     this.#grow(this.#payloadFilled + 1);
     return this.#payload.subarray(this.#payloadFilled);
   }
