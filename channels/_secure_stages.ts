@@ -2,6 +2,7 @@ import { accessOf, ByteStream } from "../streams/byte_stream.ts";
 import type { ByteStreamPair } from "../streams/byte_stream_pair.ts";
 import { RecordParser } from "./_record_parser.ts";
 import {
+  onStart,
   otherDirection,
   pooledOutput,
   recordParser,
@@ -17,6 +18,8 @@ export interface SecureStages {
   readonly encryption: RecordEncryptionStream;
   /** For what the peer sends; records that came with the handshake are in it. */
   readonly decryption: RecordDecryptionStream;
+  /** Stops encryption; settles when nothing is being encrypted any more. */
+  readonly stop: () => Promise<void>;
 }
 
 /** Makes the stages of both directions over `stream`, and wipes the keys. */
@@ -26,6 +29,7 @@ export function openRecords(
   { rekeyInterval }: { rekeyInterval?: number } = {},
 ): SecureStages {
   const peer = role === "initiator" ? "responder" : "initiator";
+  let stop!: () => Promise<void>;
   const parser = new RecordParser();
   if (stream instanceof ByteStream) {
     accessOf(stream).lendMemory(() => parser.lend());
@@ -35,6 +39,7 @@ export function openRecords(
     [otherDirection]: new AbortController(),
     [recordParser]: parser,
     // Our own streams are done with a chunk when its write has settled.
+    [onStart]: (stopEncryption) => stop = stopEncryption,
     [pooledOutput]: stream instanceof ByteStream,
   };
   const encryption = new RecordEncryptionStream(sendingKey, {
@@ -53,5 +58,5 @@ export function openRecords(
     writer.closed.catch(() => {});
     writer.releaseLock();
   }
-  return { encryption, decryption };
+  return { encryption, decryption, stop };
 }

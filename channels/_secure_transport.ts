@@ -1,4 +1,8 @@
-import { StreamTimeoutError } from "../errors.ts";
+import {
+  ConnectionLostError,
+  StreamClosedError,
+  StreamTimeoutError,
+} from "../errors.ts";
 import { ByteStream } from "../streams/byte_stream.ts";
 import type { ByteStreamPair } from "../streams/byte_stream_pair.ts";
 import type { ByteTransport } from "../streams/byte_transport.ts";
@@ -17,6 +21,7 @@ type MaybeClosable = ByteStreamPair & {
 /** The records of both directions, between a secure stream and the one below. */
 export class SecureTransport implements ByteTransport {
   readonly #stream: MaybeClosable;
+  readonly #stopEncryption: () => Promise<void>;
   readonly #plaintextReader: ReadableStreamDefaultReader<Uint8Array>;
   readonly #plaintextWriter: WritableStreamDefaultWriter<Uint8Array>;
   readonly #recordReader: ReadableStreamDefaultReader<Uint8Array>;
@@ -31,9 +36,10 @@ export class SecureTransport implements ByteTransport {
 
   constructor(
     stream: MaybeClosable,
-    { encryption, decryption }: SecureStages,
+    { encryption, decryption, stop }: SecureStages,
   ) {
     this.#stream = stream;
+    this.#stopEncryption = stop;
     this.#plaintextReader = decryption.readable.getReader();
     this.#plaintextWriter = encryption.writable.getWriter();
     this.#recordReader = encryption.readable.getReader();
@@ -41,7 +47,7 @@ export class SecureTransport implements ByteTransport {
     this.#outbound = this.#sendRecords();
     // What is not authentic ends our direction too, even if nobody reads.
     stream.readable.pipeTo(decryption.writable)
-      .catch((error) => this.#endAt(error)).catch(() => {});
+      .catch((error) => this.#endAt(error));
     // Whoever reads or writes next learns of a failure.
     this.#aborted.promise.catch(() => {});
     this.#outbound.catch(() => {});
@@ -52,12 +58,20 @@ export class SecureTransport implements ByteTransport {
   }
 
   async read(): Promise<Uint8Array | null> {
-    const { done, value } = await this.#plaintextReader.read();
-    return done ? null : value;
+    try {
+      const { done, value } = await this.#plaintextReader.read();
+      return done ? null : value;
+    } catch (error) {
+      throw asLost(error);
+    }
   }
 
-  write(data: Uint8Array): Promise<void> {
-    return this.#plaintextWriter.write(data);
+  async write(data: Uint8Array): Promise<void> {
+    try {
+      await this.#plaintextWriter.write(data);
+    } catch (error) {
+      throw asLost(error);
+    }
   }
 
   closeWrite(): Promise<void> {
@@ -94,29 +108,30 @@ export class SecureTransport implements ByteTransport {
   }
 
   async #abort(reason: unknown): Promise<void> {
-    const ended = this.#endAt(reason);
+    this.#endAt(reason);
     this.#stream.abort?.(reason);
-    await Promise.allSettled([ended, this.#plaintextReader.cancel(reason)]);
+    await this.#plaintextReader.cancel(reason).catch(() => {});
+    await this.#stopEncryption();
   }
 
   /** Ends our direction without CLOSE, even behind a write that is stuck. */
-  #endAt(reason: unknown): Promise<void> {
+  #endAt(reason: unknown): void {
     this.#aborted.reject(reason);
     this.#recordWriter.abort(reason).catch(() => {});
-    return this.#recordReader.cancel(reason);
+    this.#recordReader.cancel(reason).catch(() => {});
   }
 
   async #sendRecords(): Promise<void> {
     try {
       for (;;) {
         const { done, value } = await this.#recordReader.read();
-        if (done) return;
+        if (done) break;
         if (value.byteLength === 0) continue;
         await this.#recordWriter.write(value);
         if (this.#stream instanceof ByteStream) recycle(value);
       }
     } catch (error) {
-      this.#endAt(error).catch(() => {});
+      this.#endAt(error);
       throw error;
     }
   }
@@ -130,4 +145,16 @@ export class SecureTransport implements ByteTransport {
     // fail as the peer may be gone, and must not wait until the peer reads it.
     this.#halfClose = this.#recordWriter.close().catch(() => {});
   }
+}
+
+/** Where the other end of a bare pair was closed or aborted, it is gone for us. */
+function asLost(error: unknown): unknown {
+  if (!(error instanceof StreamClosedError)) return error;
+  const { message } = error;
+  return new ConnectionLostError(
+    `Cannot go on as the peer is gone: ${message}`,
+    {
+      cause: error,
+    },
+  );
 }

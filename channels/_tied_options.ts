@@ -14,9 +14,13 @@ export const recordParser = Symbol("recordParser");
 /** The key of the option that says that buffers of the chunks made are given back. */
 export const pooledOutput = Symbol("pooledOutput");
 
+/** The key of the option that is told how to stop an encrypting stage, which settles when it has. */
+export const onStart = Symbol("onStart");
+
 /** {@linkcode RecordStreamOptions} of the stages of one connection. */
 export interface TiedOptions extends RecordStreamOptions {
   readonly [otherDirection]?: AbortController;
   readonly [recordParser]?: RecordParser;
   readonly [pooledOutput]?: boolean;
+  readonly [onStart]?: (stop: () => Promise<void>) => void;
 }

@@ -12,6 +12,7 @@ import {
 } from "./_record.ts";
 import { joinRecords, RecordSealer } from "./_record_sealer.ts";
 import {
+  onStart,
   otherDirection,
   pooledOutput,
   type TiedOptions,
@@ -75,7 +76,10 @@ export class RecordEncryptionStream
     const seal = async (type: number, body: Uint8Array) => {
       await room();
       if (sealer.rekeyIsDue) await sealer.rekey();
-      if (!sealed.over) sealed.push(sealer.seal(type, body));
+      // Given up: the writable end fails once nothing is under way, and more
+      // would put that off.
+      if (sealed.over) await sealed.stop();
+      else sealed.push(sealer.seal(type, body));
     };
     const sealAll = async (chunk: Uint8Array) => {
       if (chunk.byteLength === 0) {
@@ -99,6 +103,7 @@ export class RecordEncryptionStream
             },
             (error) => controller.error(error),
           );
+          tied[onStart]?.(() => sealed.stop());
           inbound?.signal.addEventListener("abort", () => {
             sealed.stop();
             controller.error(inbound.signal.reason);
@@ -112,7 +117,7 @@ export class RecordEncryptionStream
           // Almost always there is nothing to wait for.
           if (
             chunk.byteLength > MAX_BODY_LENGTH || sealer.rekeyIsDue ||
-            sealed.size >= MAX_RECORDS_IN_WORK
+            sealed.size >= MAX_RECORDS_IN_WORK || sealed.over
           ) {
             return sealAll(chunk);
           }
@@ -127,7 +132,11 @@ export class RecordEncryptionStream
           await seal(RecordType.CLOSE, new Uint8Array([CLOSE_REASON_END]));
           await sealed.below(1);
         },
-        cancel: () => sealed.stop(),
+        cancel() {
+          // Not awaited: the platform drops what is written until this settles,
+          // and a writer that never waits would keep it from settling.
+          sealed.stop();
+        },
       },
       undefined,
       { highWaterMark: STAGE_HIGH_WATER_MARK, size: chunkSize },
