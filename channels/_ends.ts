@@ -19,6 +19,21 @@ export interface ChunkSink {
   abort(reason: unknown): void;
 }
 
+/** @throws {TypeError} if a side of `stream` is locked. */
+export function assertUnlocked(stream: ByteStreamPair): void {
+  if (stream instanceof ByteStream) {
+    // Without making its web streams, which a channel does not need.
+    return accessOf(stream).assertUnlocked("open channel");
+  }
+  const { readable, writable } = stream;
+  for (const [side, { locked }] of Object.entries({ readable, writable })) {
+    if (!locked) continue;
+    throw new TypeError(
+      `Cannot open channel as ${side} of the stream is locked`,
+    );
+  }
+}
+
 /** The chunks of a web stream, which is locked from then on. */
 export function sourceOf(readable: ReadableStream<Uint8Array>): ChunkSource {
   const reader = readable.getReader();

@@ -6,9 +6,10 @@ import {
 } from "../errors.ts";
 import { Outcome } from "../streams/_outcome.ts";
 import { describe, toStreamError } from "../streams/_stream_error.ts";
-import { accessOf, ByteStream } from "../streams/byte_stream.ts";
+import { ByteStream } from "../streams/byte_stream.ts";
 import type { ByteStreamPair } from "../streams/byte_stream_pair.ts";
 import { STREAM_CHUNK_SIZE } from "../streams/constants.ts";
+import { assertUnlocked } from "./_ends.ts";
 import { type FrameBatch, FrameDecoder } from "./_frame_decoder.ts";
 import { SLICE_SIZE } from "./_frame_encoder.ts";
 import { handled, rejected, rejectHandled } from "./_handled.ts";
@@ -82,8 +83,7 @@ export class Link implements PipelineHooks {
     const { highWaterMark, batching, maxMessageSize, heartbeat, stallTimeout } =
       config;
     const ours = stream instanceof ByteStream;
-    if (ours) accessOf(stream).assertUnlocked("open channel");
-    else assertUnlocked(stream);
+    assertUnlocked(stream);
     this.lends = ours || open !== undefined;
     this.#stream = stream;
     this.#config = config;
@@ -305,6 +305,10 @@ export class Link implements PipelineHooks {
       this.inbox.fail(new StreamClosedError("Channel was closed"));
       this.inbox.drop(); // What arrives until then is read and dropped: the peer may wait for it.
     }
+    if (this.#pipeline === undefined && this.outbox.queuedBytes === 0) {
+      // A peer that has not answered yet misses nothing.
+      this.fail(new StreamClosedError("Channel was closed before it was open"));
+    }
     if (this.#failure || this.#over) return await this.#release();
     const { closeTimeout } = this.#config;
     const clock = new AbortController();
@@ -357,16 +361,6 @@ export class Link implements PipelineHooks {
       this.inbox.drop(); // What is delivered is a prefix of what was sent.
       this.fail(error);
       throw error;
-    }
-  }
-}
-
-function assertUnlocked({ readable, writable }: ByteStreamPair): void {
-  for (const [side, { locked }] of Object.entries({ readable, writable })) {
-    if (locked) {
-      throw new TypeError(
-        `Cannot open channel as ${side} of the stream is locked`,
-      );
     }
   }
 }

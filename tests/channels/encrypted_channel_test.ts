@@ -300,6 +300,16 @@ Deno.test("EncryptedChannel can be aborted and closed within the handshake", asy
   }
 });
 
+Deno.test("EncryptedChannel with nothing queued does not wait for a handshake that never comes to close", async () => {
+  const channel = new EncryptedChannel(manualPair(), KEY, {
+    closeTimeout: 60_000, // With something queued it would wait as long.
+  });
+  await settle();
+  await channel.close();
+  assertInstanceOf(await channel.finished, StreamClosedError);
+  await assertRejects(() => channel.ready, StreamClosedError);
+});
+
 Deno.test("EncryptedChannel refuses a plain Channel at its first frame, without waiting for more", async () => {
   const pair = manualPair();
   const secure = new EncryptedChannel(pair, KEY);
