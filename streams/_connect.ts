@@ -143,7 +143,8 @@ export async function openTcp(
   const hostname = ipv6 === undefined
     ? host
     : await resolve(host, ipv6 ? 6 : 4);
-  const conn = await Deno.connect({ hostname, port, signal });
+  signal.throwIfAborted();
+  const conn = await Deno.connect({ hostname, port, signal: relay(signal) });
   try {
     conn.setNoDelay(noDelay);
     if (keepAlive) conn.setKeepAlive(true);
@@ -152,6 +153,17 @@ export async function openTcp(
     conn.close();
     throw error;
   }
+}
+
+/**
+ * A signal for `Deno.connect`, which asks its signal once more when it has
+ * connected, and if that was aborted meanwhile, throws and forgets the socket.
+ * This one does not tell, so that whoever waits gets the socket and closes it.
+ */
+function relay(signal: AbortSignal): AbortSignal {
+  const relayed = AbortSignal.any([signal]);
+  relayed.throwIfAborted = () => {};
+  return relayed;
 }
 
 function attempt<T>(

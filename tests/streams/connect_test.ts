@@ -9,13 +9,14 @@ import {
   assertStrictEquals,
   assertStringIncludes,
 } from "@std/assert";
+import { deadline } from "@std/async/deadline";
 import { join } from "@std/path/join";
 import { once } from "node:events";
 import { createServer as createTlsServer } from "node:tls";
 import type { AddressInfo } from "node:net";
 import { establish } from "../../streams/_establish.ts";
 import { certificateFiles, certificates } from "../_certificates.ts";
-import { bytes, rejection } from "./_support.ts";
+import { bytes, rejection, turns } from "./_support.ts";
 
 const HOST = "127.0.0.1";
 
@@ -144,9 +145,12 @@ Deno.test("A signal ends the attempts, and the wait between them, with its own r
     attempts: 1000,
     signal,
   });
-  connecting.catch(() => {});
+  let settled = false;
+  connecting.catch(() => settled = true);
   await rejection(SocketStream.connect(HOST, port));
   controller.abort(reason);
+  await turns();
+  assert(settled, "it waits on before the next attempt");
   assertStrictEquals(await rejection(connecting), reason);
   for (
     const connect of [
@@ -157,6 +161,40 @@ Deno.test("A signal ends the attempts, and the wait between them, with its own r
   ) {
     assertStrictEquals(await rejection(connect()), reason);
   }
+});
+
+Deno.test("A connect that is aborted in the moment it succeeds leaves no socket", async () => {
+  const listener = Deno.listen({ hostname: HOST, port: 0 });
+  const ends: Promise<unknown>[] = [];
+  const accepting = (async () => {
+    for (;;) {
+      const conn = await listener.accept();
+      const ended = conn.read(new Uint8Array(1)).catch(() => null);
+      ends.push(ended.finally(() => conn.close()));
+    }
+  })().catch(() => {}); // It ends when the listener is closed.
+  const connectFor = async (ms: number) => {
+    const giveUp = new AbortController();
+    const timer = setTimeout(() => giveUp.abort("too late"), ms);
+    const { signal } = giveUp;
+    try {
+      const port = listener.addr.port;
+      await (await SocketStream.connect(HOST, port, { signal })).close();
+    } catch (error) {
+      assertEquals(error, "too late");
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+  // Many at once, so that the platform reports some as the timers fire.
+  for (let round = 0; round < 10; round++) {
+    await Promise.all(Array.from({ length: 40 }, (_, n) => connectFor(n % 4)));
+  }
+  await SocketStream.connect(HOST, listener.addr.port).then((s) => s.close());
+  // A socket that is left would never end.
+  while (ends.length > 0) await deadline(Promise.all(ends.splice(0)), 10_000);
+  listener.close();
+  await accepting;
 });
 
 Deno.test("A connection that comes up too late is closed", async () => {
