@@ -7,7 +7,7 @@ import {
 } from "./_tied_options.ts";
 import { OrderedResults } from "./_ordered_results.ts";
 import { PlaintextQueue } from "./_plaintext_queue.ts";
-import { assertTrafficKey, MAX_RECORDS_IN_WORK } from "./_record.ts";
+import { assertRecordArguments, MAX_RECORDS_IN_WORK } from "./_record.ts";
 import { RecordOpener } from "./_record_opener.ts";
 import { RecordParser } from "./_record_parser.ts";
 import type { RecordStreamOptions } from "./record_stream_options.ts";
@@ -52,11 +52,11 @@ export class RecordDecryptionStream
    *
    * @param key The 32-byte traffic key of this direction, which is copied.
    * @param options Whose direction it is.
-   * @throws {TypeError} if `key` is no `Uint8Array`.
-   * @throws {RangeError} if `key` is not 32 bytes long.
+   * @throws {TypeError} if `key` is no `Uint8Array` or the sender unknown.
+   * @throws {RangeError} if `key` is not 32 bytes long or an option out of range.
    */
   constructor(key: Uint8Array, options: RecordStreamOptions = {}) {
-    assertTrafficKey(key);
+    assertRecordArguments(key, options);
     const { sender = "initiator", rekeyInterval } = options;
     const tied: TiedOptions = options;
     this.#otherDirection = tied[otherDirection];

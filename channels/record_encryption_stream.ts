@@ -1,7 +1,7 @@
 import { CHUNK_CAPACITY } from "./_chunk_pool.ts";
 import { OrderedResults } from "./_ordered_results.ts";
 import {
-  assertTrafficKey,
+  assertRecordArguments,
   chunkSize,
   CLOSE_REASON_END,
   MAX_BODY_LENGTH,
@@ -58,11 +58,11 @@ export class RecordEncryptionStream
    *
    * @param key The 32-byte traffic key of this direction, which is copied.
    * @param options Whose direction it is.
-   * @throws {TypeError} if `key` is no `Uint8Array`.
-   * @throws {RangeError} if `key` is not 32 bytes long.
+   * @throws {TypeError} if `key` is no `Uint8Array` or the sender unknown.
+   * @throws {RangeError} if `key` is not 32 bytes long or an option out of range.
    */
   constructor(key: Uint8Array, options: RecordStreamOptions = {}) {
-    assertTrafficKey(key);
+    assertRecordArguments(key, options);
     const { sender = "initiator", rekeyInterval } = options;
     const tied: TiedOptions = options;
     const { [otherDirection]: inbound, [pooledOutput]: pooled = false } = tied;

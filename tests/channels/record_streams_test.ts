@@ -105,7 +105,7 @@ Deno.test("RecordEncryptionStream sends no READY for a responder", async () => {
 });
 
 Deno.test("RecordEncryptionStream cuts chunks at 65,518 bytes and makes no empty record", async () => {
-  for (const size of around(1, 2048, MAX_BODY, 2 * MAX_BODY)) {
+  for (const size of around(1, 4095, MAX_BODY, 2 * MAX_BODY)) {
     const [, ...records] = await parse(concat(await encrypt([noise(size)])));
     const data = records.slice(0, -1);
     assertEquals(data.length, Math.ceil(size / MAX_BODY));
@@ -137,7 +137,7 @@ Deno.test("RecordEncryptionStream has copied a chunk when its write settles", as
   const writer = stage.writable.getWriter();
   const output = Array.fromAsync(stage.readable);
   const sent: Uint8Array[] = [];
-  for (const size of [1, 2047, 2048, 70_000, 200_000, 5]) {
+  for (const size of [1, 4095, 4096, 70_000, 200_000, 5]) {
     const chunk = noise(size).slice();
     sent.push(chunk.slice());
     await writer.write(chunk);
@@ -227,7 +227,7 @@ Deno.test("RecordEncryptionStream can be given up while it is being closed", asy
 Deno.test("Records survive every size in every chunking, across new keys", async () => {
   const random = randomOf(seed());
   for (const rekeyInterval of [1, 2, 3, 7, 1000]) {
-    const input = around(17, 2047, 16_384, MAX_BODY, 65_536).map((size) =>
+    const input = around(17, 4095, 16_384, MAX_BODY, 65_536).map((size) =>
       noise(size)
     );
     const options: RecordStreamOptions = { rekeyInterval };
@@ -449,7 +449,7 @@ Deno.test("RecordDecryptionStream takes chunks of shared memory", async () => {
   assertEquals(concat(chunks), concat([noise(5000), noise(5)]));
 });
 
-Deno.test("The record stages copy their key and refuse one that is none", async () => {
+Deno.test("The record stages copy their key and refuse misuse", async () => {
   const key = KEY.slice();
   const stages = [
     new RecordEncryptionStream(key),
@@ -468,5 +468,10 @@ Deno.test("The record stages copy their key and refuse one that is none", async 
       );
     }
     assertThrows(() => new Stage("key" as unknown as Uint8Array), TypeError);
+    for (const rekeyInterval of [0, -1, 1.5, NaN, Infinity]) {
+      assertThrows(() => new Stage(KEY, { rekeyInterval }), RangeError);
+    }
+    const sender = "client" as "initiator";
+    assertThrows(() => new Stage(KEY, { sender }), TypeError, "client");
   }
 });
