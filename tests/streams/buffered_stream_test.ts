@@ -165,6 +165,19 @@ Deno.test("BufferedStream fails as a whole when what it gathered cannot be writt
   assertStrictEquals(await stream.finished, failure);
 });
 
+Deno.test("BufferedStream fails as a whole when somebody else's stream does not take what it gathered", async () => {
+  const failure = new ConnectionLostError("the cable is out");
+  const stream = new BufferedStream({
+    readable: new ReadableStream(),
+    writable: new WritableStream({ write: () => failing(failure) }),
+  });
+  const read = stream.read(1);
+  read.catch(() => {});
+  await stream.write(bytes(5)); // Nobody waits for these bytes any more.
+  assertStrictEquals(await rejection(read), failure);
+  assertStrictEquals(await stream.finished, failure);
+});
+
 Deno.test("BufferedStream tells at finished that a close lost what was gathered", async () => {
   const { stream, transport } = scripted();
   const failure = new ConnectionLostError("the cable is out");

@@ -137,6 +137,16 @@ Deno.test("PipeStream copies what it hands to a stream of somebody else", async 
   await stream.close();
 });
 
+Deno.test("PipeStream does not wait for somebody to read an empty write", async () => {
+  const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+  const stream = new PipeStream(new ReadableStream(), writable);
+  const reading = readable.getReader().read();
+  for (let i = 0; i < 10; i++) await stream.write(bytes(0));
+  await stream.write(bytes(3));
+  assertEquals((await reading).value, bytes(3));
+  await stream.close();
+});
+
 Deno.test("PipeStream takes a chunk that is no Uint8Array for a failure", async () => {
   const stream = new PipeStream(
     ReadableStream.from(["text"]) as ReadableStream<never>,
@@ -186,6 +196,7 @@ Deno.test("PipeStream is let go of by somebody else's streams that never settle"
   const reason = new Error("enough");
   const calls = [aborted.read(1), aborted.write(bytes(1))];
   const outcomes = Promise.allSettled(calls);
+  await turns(); // The first of each is under way.
   aborted.abort(reason);
   for (const outcome of await outcomes) {
     assertEquals(outcome, { status: "rejected", reason });
