@@ -56,7 +56,11 @@ export async function faces(extent: Extent): Promise<Line[]> {
 }
 
 /** The total rate of many connections against one. */
-export async function connections(extent: Extent): Promise<Line[]> {
+export async function connections(
+  { rounds, seconds }: Extent,
+): Promise<Line[]> {
+  // Long enough for the one acknowledgement of each of 1000 not to count.
+  const extent = { rounds, seconds: 4 * seconds };
   const counts = [1, 10, 100, 1000];
   const lines: Line[] = [];
   for (const size of [64, 1024]) {
@@ -66,6 +70,7 @@ export async function connections(extent: Extent): Promise<Line[]> {
       ),
       [size],
       extent,
+      true,
     );
     for (const count of counts.slice(1)) {
       lines.push(

@@ -15,12 +15,15 @@ export type Rates = Readonly<Record<string, number[]>>;
  *
  * @param scripts For each name the script, in `reach/` or `peers/`, and what
  * its command line begins with.
+ * @param equalCounts Whether all send as many messages as the first does in the
+ * time, rather than each what it can.
  * @returns Rates by `name`, or by `name size` if there are several sizes.
  */
 export async function measureRates(
   scripts: Readonly<Record<string, readonly string[]>>,
   sizes: readonly number[],
   { rounds, seconds }: Extent,
+  equalCounts = false,
 ): Promise<Rates> {
   const folder = await makeFolder(sizes);
   const pairs = new Map<string, ProcessPair>();
@@ -30,8 +33,11 @@ export async function measureRates(
     }
     const jobs = [];
     for (const size of sizes) {
+      let count = 0;
       for (const [name, pair] of pairs) {
-        const count = await pair.calibrate("one-way", size, seconds);
+        if (count === 0 || !equalCounts) {
+          count = await pair.calibrate("one-way", size, seconds);
+        }
         const key = sizes.length > 1 ? `${name} ${size}` : name;
         jobs.push({ key, pair, size, count });
       }
