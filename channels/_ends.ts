@@ -78,7 +78,8 @@ export function outboundOf(stream: ByteStreamPair): ChunkSink {
   writer.closed.catch(() => {}); // The write that failed tells.
   return {
     // A byte stream takes the memory of what it is given away: it gets its own.
-    write: (chunk) => writer.write(ownsMemory(chunk) ? chunk : chunk.slice()),
+    write: (chunk) =>
+      writer.write(ownsMemory(chunk) ? chunk : new Uint8Array(chunk)),
     close: () => writer.close(),
     abort(reason) {
       writer.abort(reason).catch(() => {});

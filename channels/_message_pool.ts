@@ -24,7 +24,7 @@ export class MessagePool {
   /** A copy of `bytes` to give away. */
   copy(bytes: Uint8Array): Uint8Array {
     const { byteLength } = bytes;
-    if (byteLength > POOL_SIZE / 4) return bytes.slice();
+    if (byteLength > POOL_SIZE / 4) return new Uint8Array(bytes);
     if (this.#filled + byteLength > this.#buffer.byteLength) {
       this.#buffer = new Uint8Array(POOL_SIZE);
       this.#filled = 0;

@@ -310,7 +310,9 @@ export class Channel implements AsyncIterable<Uint8Array>, AsyncDisposable {
       return undefined;
     }
     if (lends || isCopied(message)) return outbox.put(message, false);
-    outbox.put(message.slice(), false); // The stream may well pass on what it was given.
+    // The stream may well pass on what it was given. (The slice() of Node's
+    // Buffer is no copy.)
+    outbox.put(new Uint8Array(message), false);
     return undefined;
   }
 

@@ -91,7 +91,8 @@ class MemoryPipe {
     if (byteLength > this.#block.byteLength - this.#end) {
       if (this.#end > this.#start) this.#full.push(this.#takeBlock());
       if (byteLength >= BLOCK_SIZE / 2) {
-        this.#full.push(data.slice()); // Too large to share a block.
+        // Too large to share a block. (The slice() of Node's Buffer is no copy.)
+        this.#full.push(new Uint8Array(data));
         this.#wakeReader?.();
         return;
       }

@@ -71,7 +71,8 @@ class PairTransport implements ByteTransport {
 
   async write(data: Uint8Array): Promise<void> {
     if (data.byteLength === 0) return; // Some pairs wait until it is read.
-    await this.#writing.run(this.#writer.write(data.slice()))
+    // A copy of its own, which the slice() of Node's Buffer would not be.
+    await this.#writing.run(this.#writer.write(new Uint8Array(data)))
       .catch((error) => fail("write", error));
   }
 

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
+import { Buffer } from "node:buffer";
 import {
   BufferedStream,
   Channel,
@@ -61,6 +62,18 @@ for (const [joint, ends] of Object.entries(ALL_JOINTS)) {
       await sent;
     });
   }
+
+  Deno.test(`Channel copies a Buffer of Node like any other message, over ${joint}`, async () => {
+    await using channels = await channelsOver(ends());
+    const { near, far } = channels;
+    for (const size of [100, 5000, 131_067, 1_500_000]) {
+      const message = Buffer.from(noise(size));
+      const sent = near.send(message).then(() => message.fill(0xee));
+      await settle(); // The reader is late, so that a copy shows.
+      assertEquals(await far.recv(), noise(size));
+      await sent;
+    }
+  });
 
   Deno.test(`Channel gives every message memory that nothing writes again, over ${joint}`, async () => {
     await using channels = await channelsOver(ends());
