@@ -42,7 +42,8 @@ export async function establish<T extends { close(): unknown }>(
   try {
     return await abortable(starting, both);
   } catch (error) {
-    starting.then((late) => late.close(), () => {});
+    // It may have been closed already by the same signal, which throws here.
+    starting.then((late) => late.close()).catch(() => {});
     both.throwIfAborted();
     throw toStreamError(error, action);
   } finally {

@@ -225,6 +225,20 @@ Deno.test("An attempt that fails after its deadline is not noticed again", async
   late.reject(new Error("nobody may see this"));
 });
 
+Deno.test("A connection that is closed already when it comes up too late is not noticed", async () => {
+  const late = Promise.withResolvers<{ close(): void }>();
+  const error = await rejection(
+    establish("connect", () => late.promise, { timeout: 1 }),
+  );
+  assertInstanceOf(error, StreamTimeoutError);
+  late.resolve({
+    close() {
+      throw new Deno.errors.BadResource("nobody may see this");
+    },
+  });
+  await turns();
+});
+
 // TLS
 
 /** A TLS server of the platform that closes what it accepts. */

@@ -9,6 +9,7 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
+import { Buffer } from "node:buffer";
 import { bytes, rejection, turns } from "./_support.ts";
 
 Deno.test("PipeStream.createPair makes two streams that say what they are", async () => {
@@ -73,6 +74,22 @@ Deno.test("A kept chunk of a pair in memory keeps at most 4 KiB of its neighbour
   assertEquals((await far.read(50_000))!.buffer.byteLength, 50_000);
   await Promise.all([near.close(), far.close()]);
 });
+
+for (const size of [10, 5000]) {
+  Deno.test(`A written Buffer of Node of ${size} bytes may be reused, though its slice() is no copy`, async () => {
+    const [near, far] = PipeStream.createPair();
+    const room = { highWaterMark: 5 };
+    const loop = new TransformStream<Uint8Array, Uint8Array>({}, room, room);
+    const bare = new PipeStream(loop.readable, loop.writable);
+    for (const [output, input] of [[near, far], [bare, bare]] as const) {
+      const data = Buffer.from(bytes(size));
+      await output.write(data);
+      data.fill(0xee);
+      assertEquals(await input.read(size), bytes(size));
+    }
+    await Promise.all([near.close(), far.close(), bare.close()]);
+  });
+}
 
 Deno.test("Small writes to a pair in memory share memory, and arrive in one chunk", async () => {
   const [near, far] = PipeStream.createPair();
