@@ -224,6 +224,10 @@ export class Link implements PipelineHooks {
     try {
       const stages = await open(this.#stream, this.#opening.signal);
       if (!this.#failure) return this.#assemble(stages);
+      // It failed in between, when neither the opener nor a pipeline told the peer.
+      const { readable, writable } = this.#stream;
+      readable.cancel(this.#failure.reason).catch(() => {});
+      writable.abort(this.#failure.reason).catch(() => {});
     } catch (error) {
       this.fail(toStreamError(error, "open channel"));
     }

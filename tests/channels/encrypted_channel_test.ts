@@ -6,6 +6,7 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "@std/assert";
+import { deadline } from "@std/async/deadline";
 import { concat } from "@std/bytes/concat";
 import { mock } from "node:test";
 import {
@@ -298,6 +299,20 @@ Deno.test("EncryptedChannel can be aborted and closed within the handshake", asy
     await assertRejects(() => pair.writable.getWriter().closed);
     assertEquals((await pair.readable.getReader().read()).done, true);
   }
+});
+
+Deno.test("EncryptedChannel tells the peer of an abort at any moment of the handshake", async () => {
+  // The moments are those of the platform's threads, so that it takes many.
+  const rounds = Array.from({ length: 400 }, async (_, round) => {
+    const { near, far } = bareEnds();
+    const aborted = new EncryptedChannel(near, KEY);
+    const peer = new EncryptedChannel(far, KEY);
+    for (let turn = 0; turn < round % 40; turn++) await settle();
+    aborted.abort();
+    return await peer.finished;
+  });
+  const failures = await deadline(Promise.all(rounds), 8000);
+  for (const failure of failures) assertInstanceOf(failure, StreamError);
 });
 
 Deno.test("EncryptedChannel with nothing queued does not wait for a handshake that never comes to close", async () => {
