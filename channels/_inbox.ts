@@ -55,8 +55,8 @@ export class Inbox {
 
   /** Appends messages; settles once there is room for more. */
   push(batch: FrameBatch): Promise<void> | undefined {
-    if (batch.payloads.length === 0) return;
     if (this.#over) return nextTurn(); // An endless source must not hold up the end.
+    if (batch.payloads.length === 0) return;
     this.#queuedBytes += batch.queueSize;
     if (this.#batch === undefined) this.#batch = batch;
     else this.#batches.push(batch);

@@ -163,7 +163,8 @@ export class Channel implements AsyncIterable<Uint8Array>, AsyncDisposable {
    *
    * @param options A signal; an aborted `recv()` loses no message.
    * @returns The message, which belongs to the caller, or `null` if the peer
-   * has ended cleanly, between messages.
+   * has ended cleanly, between messages. Its `buffer` may be shared: copy the
+   * message before you transfer that to somebody else.
    * @throws {ConnectionLostError} if the peer went away before a clean end.
    * @throws {BufferOverflowError} if the peer sends more than `maxMessageSize`.
    * @throws {CompressionError} if a compressed message cannot be inflated.

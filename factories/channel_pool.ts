@@ -61,6 +61,8 @@ interface Waiter {
  *   is watched: when its peer ends it, or sends anything, it is dropped.
  * - A `connect` that fails rejects the longest waiting `acquire()` with its error,
  *   and costs no place. There are no retries: give `connect` its `attempts`.
+ * - A reply that is still to come when a channel is released would be the next
+ *   user's: receive it, or `abort()` the channel.
  * - A peer can still go away just after a channel was handed out: what uses it
  *   must expect a `ConnectionLostError`.
  *
