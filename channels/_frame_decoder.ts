@@ -76,7 +76,7 @@ export class FrameDecoder {
    * frames before it are in `batch`.
    */
   decode(chunk: Uint8Array, batch: FrameBatch): void {
-    const share = this.#pool.mayShare(chunk);
+    const shareFrom = this.#pool.shareFrom(chunk);
     let at = 0;
     if (this.#isLoan(chunk)) at = this.#takeLoan(chunk, batch);
     else if (this.#headerFilled > 0) at = this.#resume(chunk, 0, batch);
@@ -90,7 +90,8 @@ export class FrameDecoder {
       const next = start + length + TRAILER_SIZE;
       if (next > end) break;
       const payload = chunk.subarray(start, next - TRAILER_SIZE);
-      this.#add(batch, share ? payload : this.#pool.copy(payload), flag);
+      const shared = length >= shareFrom;
+      this.#add(batch, shared ? payload : this.#pool.copy(payload), flag);
       at = next;
     }
     if (at < end) this.#resume(chunk, at, batch);

@@ -1,5 +1,5 @@
 /** What a kept message may keep alive of its neighbours, in bytes. */
-const MAX_SHARED = 65_536;
+const MAX_NEIGHBOURS = 65_536;
 /** A chunk is shared only if it fills this part of its memory, so that sparse ones cost no more. */
 const MIN_FILL = 1 / 4;
 /** The size of the buffers that small messages are copied into, in bytes. */
@@ -15,10 +15,12 @@ export class MessagePool {
   #buffer: Uint8Array = EMPTY;
   #filled = 0;
 
-  /** Whether messages may be views of `chunk`. */
-  mayShare(chunk: Uint8Array): boolean {
+  /** The length from which messages may be views of `chunk`, in bytes. */
+  shareFrom(chunk: Uint8Array): number {
     const size = chunk.buffer.byteLength;
-    return size <= MAX_SHARED && chunk.byteLength >= size * MIN_FILL;
+    return chunk.byteLength >= size * MIN_FILL
+      ? size - MAX_NEIGHBOURS
+      : Infinity;
   }
 
   /** A copy of `bytes` to give away. */

@@ -1,7 +1,10 @@
 /** The first buffer of a stream, and its smallest, in bytes. */
 const MIN_SIZE = 512;
-/** The largest in bytes; what a kept chunk keeps alive at most. */
-const MAX_SIZE = 65_536;
+/**
+ * The largest in bytes; what a kept chunk keeps alive at most. It is 64 KiB, which
+ * many a payload is, and a little for what stands around that.
+ */
+const MAX_SIZE = 65_544;
 /** The largest that a read waits with which is likely to wait for long. */
 const IDLE_SIZE = 4096;
 /** How many times larger, or smaller, the next buffer may be. */
