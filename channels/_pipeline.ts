@@ -16,11 +16,20 @@ import {
 } from "./_frame_decoder.ts";
 import type { Outbox } from "./_outbox.ts";
 
+/** Encryption of both directions. */
+export interface Encryption {
+  /** What is to be sent, encrypted. */
+  seal(source: ChunkSource): ChunkSource;
+  /** What was received, decrypted. */
+  open(source: ChunkSource): ChunkSource;
+  /** Memory that a transport may read the next bytes into, if that saves a copy. */
+  lend(): Uint8Array | undefined;
+}
+
 /** The stages that a channel may have between its frames and the transport. */
 export interface Stages {
   readonly batching?: TransformStream<Uint8Array, Uint8Array>;
-  readonly encryption?: TransformStream<Uint8Array, Uint8Array>;
-  readonly decryption?: TransformStream<Uint8Array, Uint8Array>;
+  readonly encryption?: Encryption;
 }
 
 /** How many microtasks an answer to a message takes to reach the transport. */
@@ -59,40 +68,34 @@ export interface Pipeline {
  * message there is only synchronous code.
  *
  * ```text
- * inbound   stream.readable ─▶ [decryption] ─▶ deframing ─▶ inbox
- * outbound  outbox, framing ─▶ [batching] ─▶ [encryption] ─▶ stream.writable
+ * inbound   stream ─▶ [decryption] ─▶ deframing ─▶ inbox
+ * outbound  outbox, framing ─▶ [batching] ─▶ [encryption] ─▶ stream
  * ```
  */
 export function assemble(
   stream: ByteStreamPair,
   outbox: Outbox,
-  { batching, encryption, decryption }: Stages,
+  { batching, encryption }: Stages,
   decoder: FrameDecoder,
   hooks: PipelineHooks,
 ): Pipeline {
   const wire = outboundOf(stream);
-  const inbound = decryption
-    ? sourceOf(stream.readable.pipeThrough(decryption))
+  const inbound = encryption
+    ? encryption.open(inboundOf(stream, () => encryption.lend()))
     : inboundOf(stream, () => decoder.lend());
-  const outbound = batching || encryption
-    ? sourceOf(through(through(outbox.readable, batching), encryption))
+  const batched = batching
+    ? sourceOf(outbox.readable.pipeThrough(batching))
     : outbox;
+  const outbound = encryption ? encryption.seal(batched) : batched;
   return {
     inbound: receive(inbound, decoder, hooks),
     outbound: transmit(outbound, wire, outbox, hooks, {
       // Our own streams are done with a chunk when its write has settled.
       recycles: encryption !== undefined && stream instanceof ByteStream,
     }),
-    cancelInbound: inbound.cancel,
-    abortOutbound: wire.abort,
+    cancelInbound: (reason) => inbound.cancel(reason),
+    abortOutbound: (reason) => wire.abort(reason),
   };
-}
-
-function through(
-  readable: ReadableStream<Uint8Array>,
-  stage: TransformStream<Uint8Array, Uint8Array> | undefined,
-): ReadableStream<Uint8Array> {
-  return stage ? readable.pipeThrough(stage) : readable;
 }
 
 /** The inbound end: reads until the peer ends, takes chunks apart and hands on the frames. */

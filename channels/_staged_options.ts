@@ -10,7 +10,7 @@ import type { ChannelOptions } from "./_options.ts";
 export type StageOpener = (
   stream: ByteStreamPair,
   signal: AbortSignal,
-) => Promise<Pick<Stages, "encryption" | "decryption">>;
+) => Promise<Pick<Stages, "encryption">>;
 
 /** The key of the option by which a preset hands its stages to `Channel`. */
 export const openStages = Symbol("openStages");

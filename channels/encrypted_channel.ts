@@ -4,7 +4,7 @@ import {
   SecureHandshake,
   type SecureTestOptions,
 } from "./_secure_handshake.ts";
-import { openRecords } from "./_secure_stages.ts";
+import { openEncryption } from "./_secure_stages.ts";
 import { openStages, type StagedOptions } from "./_staged_options.ts";
 import { Channel } from "./channel.ts";
 import type { ChannelOptions } from "./_options.ts";
@@ -69,7 +69,9 @@ export class EncryptedChannel extends Channel {
         try {
           const { rekeyInterval }: SecureTestOptions = options;
           const session = await handshake.finished;
-          return openRecords(pair, session, { rekeyInterval });
+          return {
+            encryption: await openEncryption(pair, session, { rekeyInterval }),
+          };
         } finally {
           signal.removeEventListener("abort", giveUp);
         }

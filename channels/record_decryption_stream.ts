@@ -1,13 +1,11 @@
-import { ConnectionLostError } from "../errors.ts";
-import { notAuthentic } from "./_encryption_error.ts";
 import {
   otherDirection,
   recordParser,
   type TiedOptions,
 } from "./_tied_options.ts";
-import { OrderedResults } from "./_ordered_results.ts";
 import { PlaintextQueue } from "./_plaintext_queue.ts";
-import { assertRecordArguments, MAX_RECORDS_IN_WORK } from "./_record.ts";
+import { assertRecordArguments } from "./_record.ts";
+import { RecordDecryptor } from "./_record_decryptor.ts";
 import { RecordOpener } from "./_record_opener.ts";
 import { RecordParser } from "./_record_parser.ts";
 import type { RecordStreamOptions } from "./record_stream_options.ts";
@@ -37,15 +35,12 @@ export class RecordDecryptionStream
   /** Takes the records. */
   readonly writable: WritableStream<Uint8Array>;
 
-  readonly #parser: RecordParser;
-  readonly #opened: OrderedResults<Uint8Array>;
   readonly #plaintext: PlaintextQueue;
   readonly #otherDirection: AbortController | undefined;
-  #opener!: RecordOpener;
+  /** Made while the writable end starts. */
+  #decryptor: RecordDecryptor | undefined;
   #controller!: WritableStreamDefaultController;
   #failure: { readonly error: unknown } | undefined;
-  /** Whether a chunk is being worked on, which may hold more after CLOSE. */
-  #parsing = false;
 
   /**
    * Makes the stage.
@@ -60,107 +55,53 @@ export class RecordDecryptionStream
     const { sender = "initiator", rekeyInterval } = options;
     const tied: TiedOptions = options;
     this.#otherDirection = tied[otherDirection];
-    this.#parser = tied[recordParser] ?? new RecordParser();
-    this.#opened = new OrderedResults(
-      (plaintexts) => this.#release(plaintexts),
-      // Whatever an engine says, a record that does not open is not authentic.
-      () => this.#fail(notAuthentic()),
-    );
-    this.#plaintext = new PlaintextQueue((reason) => {
+    this.#plaintext = new PlaintextQueue(async (reason) => {
       this.#fail(reason);
-      return this.#opened.stop(); // No earlier than what is in work.
+      await this.#decryptor?.stop(); // No earlier than what is in work.
     });
     this.readable = this.#plaintext.readable;
     this.writable = new WritableStream({
       start: async (controller) => {
         this.#controller = controller;
-        this.#opener = await RecordOpener.create(key, {
+        const opener = await RecordOpener.create(key, {
           expectReady: sender === "initiator",
           rekeyInterval,
         });
+        const parser = tied[recordParser] ?? new RecordParser();
+        this.#decryptor = new RecordDecryptor(opener, parser, {
+          enqueue: (body) => this.#plaintext.push(body),
+          end: () => this.#plaintext.end(),
+          fail: (error) => this.#fail(error),
+        });
       },
-      write: (chunk) => this.#write(chunk),
-      close: () => this.#end(),
+      write: (chunk) => this.#write(this.#decryptor!, chunk),
+      close: () => this.#close(this.#decryptor!),
       // After CLOSE it is all the same how the transport ends.
       abort: (reason) => {
-        if (!this.#isOver()) this.#fail(reason);
+        if (!this.#decryptor?.closed) this.#fail(reason);
       },
     });
   }
 
-  async #write(chunk: Uint8Array): Promise<void> {
-    this.#parsing = true;
-    try {
-      for (const record of this.#parser.parse(inArrayBuffer(chunk))) {
-        if (this.#opened.size >= MAX_RECORDS_IN_WORK) {
-          await this.#opened.below(MAX_RECORDS_IN_WORK);
-        }
-        if (this.#opener.rekeyIsDue) await this.#opener.rekey();
-        if (this.#opened.over) break;
-        this.#opened.push(this.#opener.open(record));
-      }
-    } catch (error) {
-      this.#opened.push(Promise.reject(error)); // In its turn.
-    }
-    this.#parsing = false;
-    this.#closeIfOver();
-    const room = this.#plaintext.room();
-    if (room) await room;
-    if (this.#opened.over) await this.#opened.stop(); // Until it has been told.
+  async #write(decryptor: RecordDecryptor, chunk: Uint8Array): Promise<void> {
+    await decryptor.write(chunk);
+    await this.#plaintext.room();
     if (this.#failure) throw this.#failure.error;
   }
 
   /** The bytes have ended. */
-  async #end(): Promise<void> {
-    await this.#opened.below(1);
+  async #close(decryptor: RecordDecryptor): Promise<void> {
+    await decryptor.end();
     if (this.#failure) throw this.#failure.error;
-    if (this.#opener.closed) return;
-    const error = new ConnectionLostError(
-      "Cannot receive as the secure stream ended before its CLOSE record",
-      { received: this.#parser.pending },
-    );
-    this.#fail(error);
-    throw error;
-  }
-
-  /** Takes the next plaintexts in order, all of them authentic. */
-  #release(plaintexts: readonly Uint8Array[]): void {
-    for (const plaintext of plaintexts) {
-      const body = this.#opener.accept(plaintext);
-      if (body) this.#plaintext.push(body);
-    }
-    if (!this.#parsing) this.#closeIfOver();
-  }
-
-  /** Closes the readable end at CLOSE, if that was the last of what has come. */
-  #closeIfOver(): void {
-    if (this.#isOver()) this.#plaintext.end();
-    else if (this.#opener.closed && this.#opened.size === 0) {
-      this.#fail(notAuthentic());
-    }
-  }
-
-  #isOver(): boolean {
-    return this.#opener.closed && this.#opened.size === 0 &&
-      !this.#opened.over && this.#parser.pending === 0;
   }
 
   #fail(error: unknown): void {
     if (this.#failure) return;
     this.#failure = { error };
-    this.#opened.stop();
+    this.#decryptor?.stop();
     this.#controller.error(error);
     // Who has read the end reads no more, so this must show elsewhere.
     if (this.#plaintext.closed) this.#otherDirection?.abort(error);
     else this.#plaintext.fail(error);
   }
-}
-
-/** A chunk as WebCrypto takes it: it refuses shared memory. */
-function inArrayBuffer(chunk: Uint8Array): Uint8Array<ArrayBuffer> {
-  return isInArrayBuffer(chunk) ? chunk : new Uint8Array(chunk);
-}
-
-function isInArrayBuffer(chunk: Uint8Array): chunk is Uint8Array<ArrayBuffer> {
-  return chunk.buffer instanceof ArrayBuffer;
 }

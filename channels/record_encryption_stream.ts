@@ -1,16 +1,10 @@
-import { CHUNK_CAPACITY } from "./_chunk_pool.ts";
-import { OrderedResults } from "./_ordered_results.ts";
 import {
   assertRecordArguments,
   chunkSize,
-  CLOSE_REASON_END,
-  MAX_BODY_LENGTH,
-  MAX_RECORDS_IN_WORK,
-  RECORD_HEADER_LENGTH,
-  RecordType,
   STAGE_HIGH_WATER_MARK,
 } from "./_record.ts";
-import { joinRecords, RecordSealer } from "./_record_sealer.ts";
+import { RecordEncryptor } from "./_record_encryptor.ts";
+import { RecordSealer } from "./_record_sealer.ts";
 import {
   onStart,
   otherDirection,
@@ -66,105 +60,34 @@ export class RecordEncryptionStream
     const { sender = "initiator", rekeyInterval } = options;
     const tied: TiedOptions = options;
     const { [otherDirection]: inbound, [pooledOutput]: pooled = false } = tied;
-    let sealer: RecordSealer;
-    let sealed: OrderedResults<Uint8Array>;
-
-    const room = async () => {
-      if (sealed.size < MAX_RECORDS_IN_WORK) return;
-      await sealed.below(MAX_RECORDS_IN_WORK);
-    };
-    const seal = async (type: number, body: Uint8Array) => {
-      await room();
-      if (sealer.rekeyIsDue) await sealer.rekey();
-      // Given up: the writable end fails once nothing is under way, and more
-      // would put that off.
-      if (sealed.over) await sealed.stop();
-      else sealed.push(sealer.seal(type, body));
-    };
-    const sealAll = async (chunk: Uint8Array) => {
-      if (chunk.byteLength === 0) {
-        await room();
-        sealed.push(chunk);
-      }
-      for (let at = 0; at < chunk.byteLength; at += MAX_BODY_LENGTH) {
-        await seal(RecordType.DATA, chunk.subarray(at, at + MAX_BODY_LENGTH));
-      }
-    };
+    let encryptor: RecordEncryptor;
 
     super(
       {
         async start(controller) {
-          sealed = new OrderedResults(
-            // It throws if the stage was given up while it was being closed.
-            (records) => {
-              for (const chunk of toChunks(records, pooled)) {
-                controller.enqueue(chunk);
-              }
-            },
-            (error) => controller.error(error),
-          );
-          tied[onStart]?.(() => sealed.stop());
+          tied[onStart]?.(async () => await encryptor?.stop());
           inbound?.signal.addEventListener("abort", () => {
-            sealed.stop();
+            encryptor?.stop();
             controller.error(inbound.signal.reason);
           });
-          sealer = await RecordSealer.create(key, rekeyInterval);
-          if (sender === "initiator") {
-            await seal(RecordType.READY, new Uint8Array(0));
-          }
+          const sealer = await RecordSealer.create(key, rekeyInterval);
+          encryptor = new RecordEncryptor(sealer, { sender, pooled }, {
+            // It throws if the stage was given up while it was being closed.
+            enqueue: (chunk) => controller.enqueue(chunk),
+            end() {}, // The writable end says so itself.
+            fail: (error) => controller.error(error),
+          });
         },
-        transform(chunk) {
-          // Almost always there is nothing to wait for.
-          if (
-            chunk.byteLength > MAX_BODY_LENGTH || sealer.rekeyIsDue ||
-            sealed.size >= MAX_RECORDS_IN_WORK || sealed.over
-          ) {
-            return sealAll(chunk);
-          }
-          sealed.push(
-            chunk.byteLength === 0
-              ? chunk
-              : sealer.seal(RecordType.DATA, chunk),
-          );
-          return undefined;
-        },
-        async flush() {
-          await seal(RecordType.CLOSE, new Uint8Array([CLOSE_REASON_END]));
-          await sealed.below(1);
-        },
+        transform: (chunk) => encryptor.write(chunk),
+        flush: () => encryptor.end(),
         cancel() {
           // Not awaited: the platform drops what is written until this settles,
           // and a writer that never waits would keep it from settling.
-          sealed.stop();
+          encryptor?.stop();
         },
       },
       undefined,
       { highWaterMark: STAGE_HIGH_WATER_MARK, size: chunkSize },
     );
   }
-}
-
-/** Joins records to as few chunks as their sizes allow. Zero-length chunks stay. */
-function* toChunks(
-  records: readonly Uint8Array[],
-  pooled: boolean,
-): Generator<Uint8Array> {
-  let group: Uint8Array[] = [];
-  let length = 0;
-  for (const record of records) {
-    const size = RECORD_HEADER_LENGTH + record.byteLength;
-    const isMark = record.byteLength === 0;
-    if (group.length > 0 && (isMark || length + size > CHUNK_CAPACITY)) {
-      yield joinRecords(group, length, pooled);
-      group = [];
-      length = 0;
-    }
-    if (isMark) {
-      yield record;
-      continue;
-    }
-    group.push(record);
-    length += size;
-  }
-  if (group.length > 0) yield joinRecords(group, length, pooled);
 }

@@ -1,0 +1,153 @@
+import type { ChunkSource } from "./_ends.ts";
+import { Fifo } from "./_fifo.ts";
+
+/** Where a stage puts what it makes. */
+export interface StageSink {
+  /** Takes the next chunk. */
+  enqueue(chunk: Uint8Array): void;
+  /** Nothing more will come, though the input may go on. */
+  end(): void;
+  /** The stage has failed, and nothing more will come. */
+  fail(error: unknown): void;
+}
+
+/**
+ * A stage by itself, without queues: chunks in, chunks out, at once or later.
+ * The public streams and a channel's {@linkcode StagedSource} share them.
+ */
+export interface ChunkStage {
+  /** Whether something will come out without any more input. */
+  readonly busy: boolean;
+  /** Takes a chunk; what it returns, if anything, settles when it takes more. */
+  write(chunk: Uint8Array): Promise<void> | undefined;
+  /** The input has ended; settles when all has come out. */
+  end(): Promise<void>;
+  /** Gives up; settles when nothing is under way any more. */
+  stop(): Promise<void>;
+}
+
+/** How many bytes come out of a stage before anybody asks for them. */
+const MAX_AHEAD = 131_072;
+
+/**
+ * Chunks of a source, taken through a stage. It asks the source for what it is
+ * asked for; only a stage that works on other threads is kept busy meanwhile.
+ */
+export class StagedSource implements ChunkSource, StageSink {
+  readonly #source: ChunkSource;
+  readonly #stage: ChunkStage;
+  readonly #onLateFailure: ((error: unknown) => void) | undefined;
+  readonly #chunks = new Fifo<Uint8Array>();
+  #size = 0;
+  #taker: PromiseWithResolvers<Uint8Array | undefined> | undefined;
+  /** Wakes the loop that waits until something is wanted. */
+  #wake: (() => void) | undefined;
+  /** What comes after the chunks. */
+  #over: { readonly error?: unknown } | undefined;
+  /** Whether the taker knows of it. */
+  #told = false;
+
+  /**
+   * @param source It belongs to this.
+   * @param makeStage Makes the stage, given where its chunks go.
+   * @param onLateFailure Told of a failure after the end was taken.
+   */
+  constructor(
+    source: ChunkSource,
+    makeStage: (sink: StageSink) => ChunkStage,
+    onLateFailure?: (error: unknown) => void,
+  ) {
+    this.#source = source;
+    this.#onLateFailure = onLateFailure;
+    this.#stage = makeStage(this);
+    this.#run();
+  }
+
+  next(): Promise<Uint8Array | undefined> {
+    const chunk = this.#chunks.shift();
+    if (chunk) {
+      this.#size -= chunk.byteLength;
+      this.#wake?.();
+      return Promise.resolve(chunk);
+    }
+    this.#taker = Promise.withResolvers();
+    const { promise } = this.#taker;
+    if (this.#over) this.#tell();
+    this.#wake?.();
+    return promise;
+  }
+
+  cancel(reason: unknown): void {
+    this.#chunks.clear();
+    this.#finish({ error: reason });
+    this.#stage.stop();
+    this.#source.cancel(reason);
+  }
+
+  enqueue(chunk: Uint8Array): void {
+    const taker = this.#taker;
+    if (taker) {
+      this.#taker = undefined;
+      return taker.resolve(chunk);
+    }
+    this.#chunks.push(chunk);
+    this.#size += chunk.byteLength;
+  }
+
+  end(): void {
+    if (!this.#over) this.#finish({});
+  }
+
+  fail(error: unknown): void {
+    if (this.#failed) return;
+    if (this.#told) this.#onLateFailure?.(error);
+    this.#finish({ error });
+    this.#source.cancel(error);
+  }
+
+  get #failed(): boolean {
+    return this.#over !== undefined && "error" in this.#over;
+  }
+
+  /** Whether the source should give more now. */
+  get #wantsMore(): boolean {
+    return this.#taker !== undefined || this.#over !== undefined ||
+      this.#stage.busy && this.#size < MAX_AHEAD;
+  }
+
+  async #run(): Promise<void> {
+    try {
+      for (;;) {
+        while (!this.#wantsMore) {
+          await new Promise<void>((resolve) => this.#wake = resolve);
+        }
+        if (this.#failed) return;
+        // After the end as well: what comes then may be a failure.
+        const chunk = await this.#source.next();
+        if (this.#failed) return;
+        if (chunk === undefined) break;
+        const room = this.#stage.write(chunk);
+        if (room) await room;
+      }
+      await this.#stage.end();
+      this.end();
+    } catch (error) {
+      this.fail(error);
+      this.#stage.stop();
+    }
+  }
+
+  #finish(over: { readonly error?: unknown }): void {
+    this.#over = over;
+    this.#wake?.();
+    if (this.#taker) this.#tell();
+  }
+
+  #tell(): void {
+    const taker = this.#taker!;
+    this.#taker = undefined;
+    this.#told = true;
+    if (this.#failed) taker.reject(this.#over!.error);
+    else taker.resolve(undefined);
+  }
+}

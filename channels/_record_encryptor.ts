@@ -1,0 +1,120 @@
+import { CHUNK_CAPACITY } from "./_chunk_pool.ts";
+import type { ChunkStage, StageSink } from "./_chunk_stage.ts";
+import { OrderedResults } from "./_ordered_results.ts";
+import {
+  CLOSE_REASON_END,
+  MAX_BODY_LENGTH,
+  MAX_RECORDS_IN_WORK,
+  RECORD_HEADER_LENGTH,
+  RecordType,
+} from "./_record.ts";
+import { joinRecords, type RecordSealer } from "./_record_sealer.ts";
+import type { SecureRole } from "./secure_options.ts";
+
+/** How a {@linkcode RecordEncryptor} works. */
+export interface RecordEncryptorOptions {
+  /** Whose direction it is. */
+  readonly sender: SecureRole;
+  /** Whether whoever takes the chunks gives their buffers back. */
+  readonly pooled: boolean;
+}
+
+/**
+ * Turns chunks into records, from READY to CLOSE: one record for each chunk, or
+ * several for a long one. A chunk has been copied when more is taken. One of no
+ * length makes no record, and stays in its place.
+ */
+export class RecordEncryptor implements ChunkStage {
+  readonly #sealer: RecordSealer;
+  readonly #sealed: OrderedResults<Uint8Array>;
+
+  constructor(
+    sealer: RecordSealer,
+    { sender, pooled }: RecordEncryptorOptions,
+    sink: StageSink,
+  ) {
+    this.#sealer = sealer;
+    this.#sealed = new OrderedResults(
+      (records) => {
+        for (const chunk of toChunks(records, pooled)) sink.enqueue(chunk);
+      },
+      (error) => sink.fail(error),
+    );
+    if (sender === "initiator") this.#seal(RecordType.READY, EMPTY);
+  }
+
+  get busy(): boolean {
+    return this.#sealed.size > 0;
+  }
+
+  write(chunk: Uint8Array): Promise<void> | undefined {
+    // Almost always there is nothing to wait for.
+    if (chunk.byteLength > MAX_BODY_LENGTH || this.#mustWait()) {
+      return this.#sealAll(chunk);
+    }
+    if (chunk.byteLength === 0) this.#sealed.push(chunk);
+    else this.#seal(RecordType.DATA, chunk);
+    return undefined;
+  }
+
+  async end(): Promise<void> {
+    if (this.#mustWait()) await this.#room();
+    this.#seal(RecordType.CLOSE, new Uint8Array([CLOSE_REASON_END]));
+    await this.#sealed.below(1);
+  }
+
+  stop(): Promise<void> {
+    return this.#sealed.stop();
+  }
+
+  async #sealAll(chunk: Uint8Array): Promise<void> {
+    if (this.#mustWait()) await this.#room();
+    if (chunk.byteLength === 0) this.#sealed.push(chunk);
+    for (let at = 0; at < chunk.byteLength; at += MAX_BODY_LENGTH) {
+      if (this.#mustWait()) await this.#room();
+      this.#seal(RecordType.DATA, chunk.subarray(at, at + MAX_BODY_LENGTH));
+    }
+  }
+
+  #mustWait(): boolean {
+    return this.#sealed.size >= MAX_RECORDS_IN_WORK || this.#sealed.over ||
+      this.#sealer.rekeyIsDue;
+  }
+
+  async #room(): Promise<void> {
+    await this.#sealed.below(MAX_RECORDS_IN_WORK);
+    if (this.#sealer.rekeyIsDue) await this.#sealer.rekey();
+  }
+
+  #seal(type: number, body: Uint8Array): void {
+    // Given up: it fails once nothing is under way, and more would put that off.
+    if (!this.#sealed.over) this.#sealed.push(this.#sealer.seal(type, body));
+  }
+}
+
+/** Joins records to as few chunks as their sizes allow. Zero-length chunks stay. */
+function* toChunks(
+  records: readonly Uint8Array[],
+  pooled: boolean,
+): Generator<Uint8Array> {
+  let group: Uint8Array[] = [];
+  let length = 0;
+  for (const record of records) {
+    const size = RECORD_HEADER_LENGTH + record.byteLength;
+    const isMark = record.byteLength === 0;
+    if (group.length > 0 && (isMark || length + size > CHUNK_CAPACITY)) {
+      yield joinRecords(group, length, pooled);
+      group = [];
+      length = 0;
+    }
+    if (isMark) {
+      yield record;
+      continue;
+    }
+    group.push(record);
+    length += size;
+  }
+  if (group.length > 0) yield joinRecords(group, length, pooled);
+}
+
+const EMPTY = new Uint8Array(0);
