@@ -41,7 +41,11 @@ export function source(
   });
 }
 
-/** Reads `stream` to its end, and checks that it gave `count` chunks if that is known. */
+/**
+ * Reads `stream` to its end, and checks that it gave `count` chunks if that is
+ * known. Await it in an `async fn`: `Deno.bench` takes any other function for
+ * a synchronous one, and starts tens of thousands of streams before one ends.
+ */
 export async function drain(
   stream: ReadableStream<unknown>,
   count?: number,

@@ -52,15 +52,15 @@ for (
   });
   Deno.bench({
     name: "MessageCompressionStream",
-    ignore: true, // Does not end under `deno bench` (it does under `deno run`).
     group: compress,
-    fn: () =>
-      drain(
+    async fn() {
+      await drain(
         source(work).pipeThrough(
           new MessageCompressionStream({ level: LEVEL }),
         ),
         count,
-      ),
+      );
+    },
   });
 
   Deno.bench({
@@ -97,15 +97,15 @@ for (
   });
   Deno.bench({
     name: "MessageCompressionStream and MessageDecompressionStream",
-    ignore: true, // Does not end under `deno bench` (it does under `deno run`).
     group: both,
-    fn: () =>
-      drain(
+    async fn() {
+      await drain(
         source(work)
           .pipeThrough(new MessageCompressionStream({ level: LEVEL }))
           .pipeThrough(new MessageDecompressionStream()),
         count,
-      ),
+      );
+    },
   });
   Deno.bench({
     name: "CompressedChannel over PipeStream.createPair",

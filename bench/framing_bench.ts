@@ -19,29 +19,33 @@ for (const workload of WORKLOADS) {
     name: "bare TransformStream",
     group,
     baseline: true,
-    fn: () =>
-      drain(
+    async fn() {
+      await drain(
         source(workload).pipeThrough(new TransformStream()),
         workload.count,
-      ),
+      );
+    },
   });
 
   Deno.bench({
     name: "FrameEncoderStream",
     group,
-    fn: () => drain(source(workload).pipeThrough(new FrameEncoderStream())),
+    async fn() {
+      await drain(source(workload).pipeThrough(new FrameEncoderStream()));
+    },
   });
 
   Deno.bench({
     name: "FrameEncoderStream and FrameDecoderStream",
     group,
-    fn: () =>
-      drain(
+    async fn() {
+      await drain(
         source(workload)
           .pipeThrough(new FrameEncoderStream())
           .pipeThrough(new FrameDecoderStream()),
         workload.count,
-      ),
+      );
+    },
   });
 
   Deno.bench({
