@@ -11,23 +11,37 @@ import {
 
 /** The size of the buffers for chunks that stay small, in bytes: after a pause there is little. */
 const SMALL_BUFFER = 1024;
-/** Payloads that are not copied leave in slices of this many bytes. */
-export const SLICE_SIZE = 1_048_576;
+
+/** What chunks a {@linkcode FrameEncoder} makes. */
+export interface ChunkSizes {
+  /** The most that frames are copied into one chunk, in bytes; at most `CHUNK_CAPACITY`. */
+  readonly limit: number;
+  /** The length of the slices of a payload that is not copied, in bytes. */
+  readonly slice: number;
+}
+
+/** The sizes where nothing else asks for others. */
+export const DEFAULT_SIZES: ChunkSizes = {
+  limit: CHUNK_CAPACITY,
+  slice: 1_048_576,
+};
 
 /** A chunk that is complete. */
 interface SealedChunk {
   readonly bytes: Uint8Array;
   /** How many frames begin in it. */
   readonly frames: number;
+  /** Whether it is the last slice of a payload that was not copied. */
+  readonly endsPayload: boolean;
 }
 
 /**
  * Encodes messages into chunks of the wire. Frames are copied into one chunk,
- * one after the other, until it is full. A payload that is larger than a whole
- * chunk is not copied: it becomes chunks of its own.
+ * one after the other, until it is full. A payload that is larger than a buffer
+ * is not copied: it becomes chunks of its own.
  */
 export class FrameEncoder {
-  readonly #sliceSize: number;
+  readonly #sizes: ChunkSizes;
   /** Chunks that are complete, the next to be taken first. */
   readonly #sealed = new Fifo<SealedChunk>();
   #hasFullChunk = false;
@@ -37,11 +51,10 @@ export class FrameEncoder {
   #filled = 0;
   /** How many frames begin in it. */
   #frames = 0;
-  #takenFrames = 0;
+  #taken: SealedChunk | undefined;
 
-  /** @param sliceSize Of payloads that are not copied, in bytes. */
-  constructor(sliceSize: number) {
-    this.#sliceSize = sliceSize;
+  constructor(sizes: ChunkSizes = DEFAULT_SIZES) {
+    this.#sizes = sizes;
   }
 
   /** Whether there is a chunk to which nothing more will be added. */
@@ -56,16 +69,20 @@ export class FrameEncoder {
 
   /** How many frames began in the chunk that was taken last. */
   get takenFrames(): number {
-    return this.#takenFrames;
+    return this.#taken?.frames ?? 0;
+  }
+
+  /** Whether the chunk that was taken last is the end of a payload that was not copied. */
+  get takenEndsPayload(): boolean {
+    return this.#taken?.endsPayload ?? false;
   }
 
   /**
    * Appends one frame.
    *
    * @returns Whether the payload was copied. If not, chunks yet to be taken are
-   * views of it, and after them comes one of no length, to tell when they are
-   * out. It stands before the frame's last byte, which can so leave with the
-   * frame that follows.
+   * views of it, of which {@linkcode takenEndsPayload} tells the last. The frame's
+   * last byte is not in it, and can so leave with the frame that follows.
    */
   encode(payload: Uint8Array, compressed: boolean): boolean {
     const { byteLength } = payload;
@@ -74,11 +91,15 @@ export class FrameEncoder {
       this.#encodeSlices(payload, compressed);
       return false;
     }
-    if (this.#filled + size > this.#buffer.byteLength) this.#reserve(size);
-    this.#putHeader(byteLength, compressed);
-    this.#buffer.set(payload, this.#filled);
-    this.#filled += byteLength;
-    this.#buffer[this.#filled++] = TRAILER;
+    if (size > this.#sizes.limit) {
+      this.#encodeParts(payload, compressed);
+    } else {
+      if (this.#filled + size > this.#buffer.byteLength) this.#reserve(size);
+      this.#putHeader(byteLength, compressed);
+      this.#buffer.set(payload, this.#filled);
+      this.#filled += byteLength;
+      this.#buffer[this.#filled++] = TRAILER;
+    }
     if (this.#filled - this.#start >= STREAM_CHUNK_SIZE) this.#seal();
     return true;
   }
@@ -94,19 +115,37 @@ export class FrameEncoder {
     if (!this.#hasFullChunk) this.#seal();
     const chunk = this.#sealed.shift();
     this.#hasFullChunk = this.#sealed.size > 0;
-    this.#takenFrames = chunk?.frames ?? 0;
+    this.#taken = chunk;
     return chunk?.bytes;
+  }
+
+  /** Copies a frame that is longer than a chunk. */
+  #encodeParts(payload: Uint8Array, compressed: boolean): void {
+    const { limit } = this.#sizes;
+    this.#reserve(HEADER_SIZE);
+    this.#putHeader(payload.byteLength, compressed);
+    for (let at = 0; at < payload.byteLength;) {
+      const room = limit - (this.#filled - this.#start);
+      const part = payload.subarray(at, at + room);
+      this.#reserve(part.byteLength);
+      this.#buffer.set(part, this.#filled);
+      this.#filled += part.byteLength;
+      at += part.byteLength;
+      if (part.byteLength === room) this.#seal();
+    }
+    this.#reserve(TRAILER_SIZE);
+    this.#buffer[this.#filled++] = TRAILER;
   }
 
   #encodeSlices(payload: Uint8Array, compressed: boolean): void {
     const { byteLength } = payload;
+    const { slice } = this.#sizes;
     this.#reserve(HEADER_SIZE);
     this.#putHeader(byteLength, compressed);
     this.#seal();
-    for (let at = 0; at < byteLength; at += this.#sliceSize) {
-      this.#push(payload.subarray(at, at + this.#sliceSize));
+    for (let at = 0; at < byteLength; at += slice) {
+      this.#push(payload.subarray(at, at + slice), at + slice >= byteLength);
     }
-    this.#push(EMPTY);
     this.#reserve(TRAILER_SIZE);
     this.#buffer[this.#filled++] = TRAILER;
   }
@@ -118,13 +157,14 @@ export class FrameEncoder {
     this.#frames++;
   }
 
-  /** Makes room for `size` bytes, at most a buffer, in the chunk being filled or a new one. */
+  /** Makes room for `size` bytes, at most a chunk, in the chunk being filled or a new one. */
   #reserve(size: number): void {
     if (this.#filled + size <= this.#buffer.byteLength) return;
-    if (this.#filled - this.#start + size > CHUNK_CAPACITY) this.#seal();
+    const { limit } = this.#sizes;
+    if (this.#filled - this.#start + size > limit) this.#seal();
     const begun = this.#buffer.subarray(this.#start, this.#filled);
     const buffer = begun.byteLength + size > SMALL_BUFFER
-      ? takeBuffer()
+      ? takeBuffer().subarray(0, limit)
       : new Uint8Array(SMALL_BUFFER);
     buffer.set(begun);
     this.#buffer = buffer;
@@ -142,8 +182,8 @@ export class FrameEncoder {
     this.#start = this.#filled = 0;
   }
 
-  #push(bytes: Uint8Array): void {
-    this.#sealed.push({ bytes, frames: this.#frames });
+  #push(bytes: Uint8Array, endsPayload = false): void {
+    this.#sealed.push({ bytes, frames: this.#frames, endsPayload });
     this.#hasFullChunk = true;
     this.#frames = 0;
   }

@@ -11,11 +11,12 @@ import type { ByteStreamPair } from "../streams/byte_stream_pair.ts";
 import { STREAM_CHUNK_SIZE } from "../streams/constants.ts";
 import { assertUnlocked } from "./_ends.ts";
 import { type FrameBatch, FrameDecoder } from "./_frame_decoder.ts";
-import { SLICE_SIZE } from "./_frame_encoder.ts";
+import { DEFAULT_SIZES } from "./_frame_encoder.ts";
 import { handled, rejected, rejectHandled } from "./_handled.ts";
 import { Inbox } from "./_inbox.ts";
 import { Liveness } from "./_liveness.ts";
 import { Outbox } from "./_outbox.ts";
+import { MAX_BODY_LENGTH } from "./_record.ts";
 import {
   assemble,
   type Pipeline,
@@ -41,9 +42,9 @@ export class Link implements PipelineHooks {
   /** Settles when the pipeline stands: at once, or after what `open` does. */
   readonly ready: Promise<void>;
   /**
-   * Whether a payload may be handed on as it is. Only our own streams, and
-   * encryption, promise to be done with a chunk when its write has settled; any
-   * other pair may well pass it on.
+   * Whether a payload may be handed on as it is. Our own streams are done with a
+   * chunk when its write has settled, encryption has copied it when it takes the
+   * next. Batching holds on to it, and any other pair may well pass it on.
    */
   readonly lends: boolean;
 
@@ -84,18 +85,20 @@ export class Link implements PipelineHooks {
       config;
     const ours = stream instanceof ByteStream;
     assertUnlocked(stream);
-    this.lends = ours || open !== undefined;
+    this.lends = (ours || open !== undefined) && batching === undefined;
     this.#stream = stream;
     this.#config = config;
     this.#decoder = new FrameDecoder(maxMessageSize, heartbeat !== undefined);
     this.inbox = new Inbox(highWaterMark, (data) => this.#inflate(data));
     this.outbox = new Outbox(
       highWaterMark,
-      // The watch sees a write when it is done, so it must not take long.
-      stallTimeout > 0 ? STREAM_CHUNK_SIZE : SLICE_SIZE,
-      // Batching holds on to a chunk, and another's stream may pass it on;
-      // encryption has copied it when it asks for the next.
-      (ours || open !== undefined) && batching === undefined,
+      open !== undefined
+        ? RECORD_SIZES
+        // The watch sees a write when it is done, so it must not take long.
+        : stallTimeout > 0
+        ? { ...DEFAULT_SIZES, slice: STREAM_CHUNK_SIZE }
+        : DEFAULT_SIZES,
+      this.lends,
       (reason) => this.#failOutbound(reason),
     );
     if (open) {
@@ -369,5 +372,7 @@ export class Link implements PipelineHooks {
   }
 }
 
+/** With encryption a full chunk makes one whole record. */
+const RECORD_SIZES = { limit: MAX_BODY_LENGTH, slice: MAX_BODY_LENGTH };
 const EMPTY = new Uint8Array(0);
 const READY = Promise.resolve();

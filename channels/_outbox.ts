@@ -1,10 +1,9 @@
 import { clearImmediate, setImmediate } from "node:timers";
-import { STREAM_CHUNK_SIZE } from "../streams/constants.ts";
 import { recycle } from "./_chunk_pool.ts";
 import { Fifo } from "./_fifo.ts";
 import { FRAME_OVERHEAD } from "./_frame.ts";
 import type { ChunkSource } from "./_ends.ts";
-import { FrameEncoder } from "./_frame_encoder.ts";
+import { type ChunkSizes, FrameEncoder } from "./_frame_encoder.ts";
 import { handled, rejectHandled } from "./_handled.ts";
 
 /** A message that waits for room. */
@@ -38,6 +37,8 @@ export class Outbox implements ChunkSource {
   #sizeUnderWay = 0;
   readonly #waiting = new Fifo<Waiter>();
   readonly #barriers = new Fifo<PromiseWithResolvers<void>>();
+  /** One for each payload in use. */
+  readonly #borrowed = new Fifo<PromiseWithResolvers<void>>();
   /** Settles the `next()` that waits, and the end of the turn that it waits for. */
   #taker:
     | ((chunk: Promise<never> | Uint8Array | undefined) => void)
@@ -48,20 +49,20 @@ export class Outbox implements ChunkSource {
 
   /**
    * @param highWaterMark In bytes.
-   * @param sliceSize Of payloads that are not copied, in bytes.
+   * @param sizes Of the chunks.
    * @param recycles Whether the first stage leaves no trace of a chunk once it
    * has consumed it, so that its memory can be used again.
    * @param onCancel Called when the pipeline has failed.
    */
   constructor(
     highWaterMark: number,
-    sliceSize: number,
+    sizes: ChunkSizes,
     recycles: boolean,
     onCancel: (reason: unknown) => void,
   ) {
     this.#highWaterMark = highWaterMark;
     this.#limit = highWaterMark;
-    this.#encoder = new FrameEncoder(sliceSize);
+    this.#encoder = new FrameEncoder(sizes);
     this.#recycles = recycles;
     this.#onCancel = onCancel;
   }
@@ -99,14 +100,14 @@ export class Outbox implements ChunkSource {
   /**
    * Accepts a message, for which there must be room.
    *
-   * @returns Nothing if the payload was copied; otherwise settles when it is no
-   * longer in use.
+   * @returns Nothing if the payload was copied; otherwise settles when the first
+   * stage has consumed it.
    */
   put(payload: Uint8Array, compressed: boolean): Promise<void> | undefined {
     const copied = this.#encoder.encode(payload, compressed);
     this.#queuedBytes += payload.byteLength + FRAME_OVERHEAD;
     if (this.#turn === undefined || this.#encoder.hasFullChunk) this.#wakeUp();
-    return copied ? undefined : this.#nextBarrier();
+    return copied ? undefined : appendTo(this.#borrowed);
   }
 
   /**
@@ -168,7 +169,7 @@ export class Outbox implements ChunkSource {
   barrier(): Promise<void> {
     this.#encoder.mark();
     this.#wakeUp();
-    return this.#nextBarrier();
+    return appendTo(this.#barriers);
   }
 
   /** To be called by the last stage for each chunk of no length. */
@@ -188,20 +189,13 @@ export class Outbox implements ChunkSource {
     for (const { accepted } of this.#waiting.clear()) {
       rejectHandled(accepted, reason);
     }
-    for (const barrier of this.#barriers.clear()) {
-      rejectHandled(barrier, reason);
+    for (const waiting of [this.#barriers, this.#borrowed]) {
+      for (const resolvers of waiting.clear()) rejectHandled(resolvers, reason);
     }
-    this.#encoder = new FrameEncoder(STREAM_CHUNK_SIZE); // Nothing will be in it.
+    this.#encoder = new FrameEncoder(); // Nothing will be in it.
     this.#queuedBytes = this.#sizeUnderWay = 0;
     this.#controller?.error(reason);
     this.#wakeUp();
-  }
-
-  /** Settles when the chunk of no length that was encoded last has passed. */
-  #nextBarrier(): Promise<void> {
-    const barrier = Promise.withResolvers<void>();
-    this.#barriers.push(barrier);
-    return barrier.promise;
   }
 
   #consumed(): void {
@@ -209,7 +203,8 @@ export class Outbox implements ChunkSource {
     if (chunk === undefined) return;
     this.#underWay = undefined;
     this.#queuedBytes -= this.#sizeUnderWay;
-    if (this.#recycles) recycle(chunk);
+    if (this.#encoder.takenEndsPayload) this.#borrowed.shift()?.resolve();
+    else if (this.#recycles) recycle(chunk);
     while (
       this.#waiting.size > 0 && this.#queuedBytes < this.#highWaterMark
     ) {
@@ -234,4 +229,10 @@ export class Outbox implements ChunkSource {
     this.#sizeUnderWay = chunk?.byteLength ?? 0;
     taker(chunk);
   }
+}
+
+function appendTo(queue: Fifo<PromiseWithResolvers<void>>): Promise<void> {
+  const resolvers = Promise.withResolvers<void>();
+  queue.push(resolvers);
+  return resolvers.promise;
 }

@@ -136,8 +136,8 @@ export class Channel implements AsyncIterable<Uint8Array>, AsyncDisposable {
 
   /**
    * Sends one message. It resolves once the message is accepted: at once while
-   * less than `highWaterMark` is queued; a message too long to be copied (about
-   * 128 KB) has been handed to the transport by then, if that is one of ours.
+   * less than `highWaterMark` is queued. One too long to be copied (about 128 KB)
+   * has been encrypted by then, or handed to the transport, if that is one of ours.
    *
    * @param message The message. It may be reused once this has resolved.
    * @param options A signal, which withdraws a message that still waits for its

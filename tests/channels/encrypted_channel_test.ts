@@ -2,6 +2,7 @@ import {
   assert,
   assertEquals,
   assertInstanceOf,
+  assertLess,
   assertRejects,
   assertStrictEquals,
   assertThrows,
@@ -74,6 +75,25 @@ Deno.test("EncryptedChannel carries messages of every size over every kind of st
     }
     await sending;
   }
+});
+
+Deno.test("EncryptedChannel fills its records, whatever the messages are cut into", async () => {
+  await using pair = encrypted(bareEnds());
+  const { near, far } = pair;
+  await Promise.all([near.ready, far.ready]);
+  const [count, size] = [100, 65_536];
+  const sending = (async () => {
+    for (let i = 0; i < count; i++) await near.send(noise(size));
+    await near.flush();
+  })();
+  for (let i = 0; i < count; i++) {
+    assertEquals((await far.recv())?.byteLength, size);
+  }
+  await sending;
+  const frames = count * (size + 6);
+  const records = (near.stats.bytesSent - frames) / 19; // Header, type and tag.
+  // Were each frame cut by itself, there would be twice as many.
+  assertLess(records, frames / 65_518 * 1.1);
 });
 
 Deno.test("EncryptedChannel compresses and batches as it is told, in all combinations", async () => {
