@@ -1,9 +1,6 @@
 import { assertChunk } from "./_assert_message.ts";
-import {
-  emptyBatch,
-  type FrameBatch,
-  type FrameDecoder,
-} from "./_frame_decoder.ts";
+import { FrameBatch } from "./_frame_batch.ts";
+import type { FrameDecoder } from "./_frame_decoder.ts";
 
 /**
  * The stage that `decoder` works in. Its messages leave in the batches that they
@@ -19,11 +16,11 @@ export function deframing(
     transform(chunk, controller) {
       assertChunk(chunk);
       onReceived?.(chunk.byteLength);
-      const batch = emptyBatch();
+      const batch = new FrameBatch();
       try {
         decoder.decode(chunk, batch);
       } finally { // What was whole before a fault is still received.
-        if (batch.payloads.length > 0) controller.enqueue(batch);
+        if (batch.size > 0) controller.enqueue(batch);
       }
     },
     flush: () => decoder.end(),

@@ -34,3 +34,9 @@ export function writeHeader(
   buffer[at + 3] = length;
   buffer[at + 4] = compressed ? COMPRESSED : PLAIN;
 }
+
+/** The length in the header at `at`. */
+export function readLength(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! << 24 | bytes[at + 1]! << 16 | bytes[at + 2]! << 8 |
+    bytes[at + 3]!) >>> 0;
+}

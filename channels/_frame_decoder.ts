@@ -1,6 +1,13 @@
 import { BufferOverflowError, ConnectionLostError } from "../errors.ts";
-import { FRAME_OVERHEAD, HEADER_SIZE, PLAIN, TRAILER_SIZE } from "./_frame.ts";
-import { MessagePool } from "./_message_pool.ts";
+import {
+  FRAME_OVERHEAD,
+  HEADER_SIZE,
+  PLAIN,
+  readLength,
+  TRAILER_SIZE,
+} from "./_frame.ts";
+import type { FrameBatch } from "./_frame_batch.ts";
+import { MAX_NEIGHBOURS, MessagePool } from "./_message_pool.ts";
 
 /** How much memory may be taken for a payload, as a multiple of what has arrived. */
 const MAX_GROWTH = 16;
@@ -16,21 +23,6 @@ const MIN_LOAN = 32_768;
 
 /** What a batch takes beside its bytes, so that many small ones are not free. */
 const BATCH_OVERHEAD = 256;
-
-/** The frames that one chunk completed. */
-export interface FrameBatch {
-  /** The payloads, in order. */
-  readonly payloads: Uint8Array[];
-  /** Which of them are zlib data; `undefined` if none is. */
-  compressed: boolean[] | undefined;
-  /** What it counts for in a queue: all bytes of the wire since the batch before, and its own memory. */
-  queueSize: number;
-}
-
-/** A batch to decode into. */
-export function emptyBatch(): FrameBatch {
-  return { payloads: [], compressed: undefined, queueSize: 0 };
-}
 
 /**
  * Decodes frames from chunks that are cut anywhere. A payload that lies within
@@ -76,28 +68,42 @@ export class FrameDecoder {
    * frames before it are in `batch`.
    */
   decode(chunk: Uint8Array, batch: FrameBatch): void {
-    const shareFrom = this.#pool.shareFrom(chunk);
     let at = 0;
     if (this.#isLoan(chunk)) at = this.#takeLoan(chunk, batch);
     else if (this.#headerFilled > 0) at = this.#resume(chunk, 0, batch);
-    // Whole frames: no state, no copy.
+    // Whole frames: no state, and no copy but where it would waste memory.
+    const shareFrom = this.#pool.shareFrom(chunk);
     const end = chunk.byteLength;
+    let start = at;
+    let count = 0;
+    let shared = true;
+    let fits = true;
+    const endRun = () => {
+      if (count > 0) this.#addRun(batch, chunk, start, at, count, shared);
+      count = 0;
+    };
     while (at + HEADER_SIZE <= end) {
       const length = readLength(chunk, at);
-      const flag = chunk[at + 4]!;
-      this.#assertLength(length, flag);
-      const start = at + HEADER_SIZE;
-      const next = start + length + TRAILER_SIZE;
-      if (next > end) break;
-      const payload = chunk.subarray(start, next - TRAILER_SIZE);
-      const shared = length >= shareFrom;
-      this.#add(batch, shared ? payload : this.#pool.copy(payload), flag);
+      fits = this.#fits(length, chunk[at + 4]!);
+      const next = at + length + FRAME_OVERHEAD;
+      if (!fits || next > end) break;
+      const skipped = length === 0 && this.#skipsEmpty;
+      const sharing = length >= shareFrom;
+      const tooLong = !sharing && next - start > MAX_NEIGHBOURS;
+      if (skipped || sharing !== shared || tooLong) {
+        endRun();
+        start = skipped ? next : at;
+        shared = sharing;
+      }
+      if (!skipped) count++;
       at = next;
     }
+    endRun();
+    if (!fits) throw this.#overflow(readLength(chunk, at));
     if (at < end) this.#resume(chunk, at, batch);
     this.#received += end;
     this.#uncounted += end;
-    if (batch.payloads.length === 0) return;
+    if (batch.size === 0) return;
     batch.queueSize = this.#uncounted + BATCH_OVERHEAD;
     this.#uncounted = 0;
   }
@@ -156,7 +162,9 @@ export class FrameDecoder {
       at += part.byteLength;
       if (this.#headerFilled < HEADER_SIZE) return at;
       this.#length = readLength(this.#header, 0);
-      this.#assertLength(this.#length, this.#header[4]!);
+      if (!this.#fits(this.#length, this.#header[4]!)) {
+        throw this.#overflow(this.#length);
+      }
     }
     const part = chunk.subarray(at, at + this.#length - this.#payloadFilled);
     this.#append(part);
@@ -172,7 +180,9 @@ export class FrameDecoder {
   /** The frame being put together is whole. */
   #finish(batch: FrameBatch): void {
     const payload = this.#payload.subarray(0, this.#length);
-    this.#add(batch, payload, this.#header[4]!);
+    if (payload.byteLength > 0 || !this.#skipsEmpty) {
+      batch.addPayload(payload, this.#header[4]!);
+    }
     this.#headerFilled = 0;
     this.#length = 0;
     this.#payload = EMPTY;
@@ -200,20 +210,28 @@ export class FrameDecoder {
     this.#payload = grown;
   }
 
-  #add(batch: FrameBatch, payload: Uint8Array, flag: number): void {
-    if (this.#skipsEmpty && payload.byteLength === 0) return;
-    if (flag !== PLAIN) {
-      batch.compressed ??= new Array(batch.payloads.length).fill(false);
-    }
-    batch.payloads.push(payload);
-    batch.compressed?.push(flag !== PLAIN);
+  /** Hands out whole frames of `chunk`, shared or copied. */
+  #addRun(
+    batch: FrameBatch,
+    chunk: Uint8Array,
+    start: number,
+    end: number,
+    count: number,
+    shared: boolean,
+  ): void {
+    if (shared) return batch.addRun(chunk, start, end, count);
+    const copy = this.#pool.copy(chunk.subarray(start, end));
+    batch.addRun(copy, 0, copy.byteLength, count);
   }
 
-  #assertLength(length: number, flag: number): void {
-    if (length <= this.#maxMessageSize) return;
-    // RPyC also sends what zlib made larger: by up to this much.
-    if (flag !== PLAIN && length <= deflateBound(this.#maxMessageSize)) return;
-    throw new BufferOverflowError(
+  #fits(length: number, flag: number): boolean {
+    return length <= this.#maxMessageSize ||
+      // RPyC also sends what zlib made larger: by up to this much.
+      flag !== PLAIN && length <= deflateBound(this.#maxMessageSize);
+  }
+
+  #overflow(length: number): BufferOverflowError {
+    return new BufferOverflowError(
       `Cannot receive message as its length must be <= ${this.#maxMessageSize}: current length is ${length}`,
       { size: length, limit: this.#maxMessageSize },
     );
@@ -221,11 +239,6 @@ export class FrameDecoder {
 }
 
 const EMPTY = new Uint8Array(0);
-
-function readLength(bytes: Uint8Array, at: number): number {
-  return (bytes[at]! << 24 | bytes[at + 1]! << 16 | bytes[at + 2]! << 8 |
-    bytes[at + 3]!) >>> 0;
-}
 
 /** The most that zlib makes of `size` bytes (`deflateBound` of zlib.h). */
 function deflateBound(size: number): number {

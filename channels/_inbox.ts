@@ -1,5 +1,5 @@
 import { setImmediate } from "node:timers";
-import type { FrameBatch } from "./_frame_decoder.ts";
+import type { FrameBatch } from "./_frame_batch.ts";
 import { Fifo } from "./_fifo.ts";
 import { handled, rejected, rejectHandled } from "./_handled.ts";
 import { MAX_TIME } from "./_options.ts";
@@ -16,9 +16,8 @@ export class Inbox {
   readonly #inflate: (data: Uint8Array) => Uint8Array;
   readonly #highWaterMark: number;
   readonly #batches = new Fifo<FrameBatch>();
-  /** The batch being handed out, and the index of its next message. */
+  /** The batch being handed out. */
   #batch: FrameBatch | undefined;
-  #next = 0;
   #queuedBytes = 0;
   readonly #receivers = new Fifo<Receiver>();
   #watchers: Set<() => void> | undefined;
@@ -56,7 +55,7 @@ export class Inbox {
   /** Appends messages; settles once there is room for more. */
   push(batch: FrameBatch): Promise<void> | undefined {
     if (this.#over) return nextTurn(); // An endless source must not hold up the end.
-    if (batch.payloads.length === 0) return;
+    if (batch.size === 0) return;
     this.#queuedBytes += batch.queueSize;
     if (this.#batch === undefined) this.#batch = batch;
     else this.#batches.push(batch);
@@ -97,7 +96,6 @@ export class Inbox {
   drop(): void {
     this.#batch = undefined;
     this.#batches.clear();
-    this.#next = 0;
     this.#queuedBytes = 0;
     this.#resumeReading();
   }
@@ -106,12 +104,11 @@ export class Inbox {
   take(): Uint8Array | undefined {
     const batch = this.#batch;
     if (batch === undefined) return undefined;
-    const index = this.#next++;
     this.#taken++;
-    const payload = batch.payloads[index]!;
-    const compressed = batch.compressed?.[index];
-    if (this.#next === batch.payloads.length) this.#finish(batch);
-    return compressed ? this.#inflate(payload) : payload;
+    const { isCompressed } = batch;
+    const payload = batch.take();
+    if (batch.size === 0) this.#finish(batch);
+    return isCompressed ? this.#inflate(payload) : payload;
   }
 
   /** The next message, or `null` at the end. */
@@ -179,7 +176,6 @@ export class Inbox {
   #finish(batch: FrameBatch): void {
     this.#queuedBytes -= batch.queueSize;
     this.#batch = this.#batches.shift();
-    this.#next = 0;
     if (this.#queuedBytes < this.#highWaterMark) this.#resumeReading();
   }
 

@@ -1,5 +1,5 @@
 /** What a kept message may keep alive of its neighbours, in bytes. */
-const MAX_NEIGHBOURS = 65_536;
+export const MAX_NEIGHBOURS = 65_536;
 /** A chunk is shared only if it fills this part of its memory, so that sparse ones cost no more. */
 const MIN_FILL = 1 / 4;
 /** The size of the buffers that small messages are copied into, in bytes. */

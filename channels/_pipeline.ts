@@ -9,11 +9,8 @@ import {
   outboundOf,
   sourceOf,
 } from "./_ends.ts";
-import {
-  emptyBatch,
-  type FrameBatch,
-  type FrameDecoder,
-} from "./_frame_decoder.ts";
+import { FrameBatch } from "./_frame_batch.ts";
+import type { FrameDecoder } from "./_frame_decoder.ts";
 import type { Outbox } from "./_outbox.ts";
 
 /** Encryption of both directions. */
@@ -109,7 +106,7 @@ async function receive(
     if (chunk === undefined) return decoder.end();
     assertChunk(chunk);
     hooks.onReceived(chunk.byteLength);
-    const batch = emptyBatch();
+    const batch = new FrameBatch();
     try {
       decoder.decode(chunk, batch);
     } catch (error) {

@@ -1,5 +1,6 @@
 import { deframing } from "./_deframing.ts";
-import { type FrameBatch, FrameDecoder } from "./_frame_decoder.ts";
+import type { FrameBatch } from "./_frame_batch.ts";
+import { FrameDecoder } from "./_frame_decoder.ts";
 import { assertMaxMessageSize, DEFAULT_MAX_MESSAGE_SIZE } from "./_options.ts";
 import { inflate } from "./_zlib.ts";
 
@@ -71,22 +72,19 @@ function messages(
 ): ReadableStream<Uint8Array> {
   const reader = batches.getReader();
   let batch: FrameBatch | undefined;
-  let next = 0;
   return new ReadableStream({
     async pull(controller) {
-      if (batch === undefined || next === batch.payloads.length) {
+      if (batch === undefined || batch.size === 0) {
         const { done, value } = await reader.read();
         if (done) return controller.close();
         batch = value;
-        next = 0;
       }
-      const { payloads, compressed } = batch;
-      if (compressed?.[next]) {
-        return controller.enqueue(inflateNext(payloads[next++]!));
+      if (batch.isCompressed) {
+        return controller.enqueue(inflateNext(batch.take()));
       }
       // Plain messages are in memory already, so they may all come out at once.
-      do controller.enqueue(payloads[next++]!); while (
-        next < payloads.length && !compressed?.[next]
+      do controller.enqueue(batch.take()); while (
+        batch.size > 0 && !batch.isCompressed
       );
     },
     cancel: (reason) => reader.cancel(reason),

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { concat } from "@std/bytes/concat";
-import { emptyBatch, FrameDecoder } from "../../channels/_frame_decoder.ts";
+import { FrameBatch } from "../../channels/_frame_batch.ts";
+import { FrameDecoder } from "../../channels/_frame_decoder.ts";
 import { frameOf, noise, randomOf, seed } from "./_support.ts";
 
 /** Decodes `wire` as a transport does that reads into lent memory where there is some. */
@@ -22,9 +23,9 @@ function decodeLent(
       lent += part.byteLength;
     }
     at += part.byteLength;
-    const batch = emptyBatch();
+    const batch = new FrameBatch();
     decoder.decode(chunk, batch);
-    messages.push(...batch.payloads);
+    while (batch.size > 0) messages.push(batch.take());
   }
   decoder.end();
   return { messages, lent };
@@ -65,7 +66,7 @@ Deno.test("FrameDecoder never holds much more than has arrived of a payload", ()
     arrived < 2_000_000;
     chunk = noise(1 << 14).slice()
   ) {
-    decoder.decode(chunk, emptyBatch());
+    decoder.decode(chunk, new FrameBatch());
     arrived += chunk.byteLength;
     const memory = decoder.lend();
     assert(memory);
@@ -76,8 +77,8 @@ Deno.test("FrameDecoder never holds much more than has arrived of a payload", ()
 Deno.test("FrameDecoder lends nothing between messages, nor for short ones", () => {
   const decoder = new FrameDecoder(1 << 20);
   assertEquals(decoder.lend(), undefined);
-  decoder.decode(frameOf(noise(4000)).slice(0, 100), emptyBatch());
+  decoder.decode(frameOf(noise(4000)).slice(0, 100), new FrameBatch());
   assertEquals(decoder.lend(), undefined);
-  decoder.decode(frameOf(noise(4000)).slice(100), emptyBatch());
+  decoder.decode(frameOf(noise(4000)).slice(100), new FrameBatch());
   assertEquals(decoder.lend(), undefined);
 });
