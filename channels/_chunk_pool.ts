@@ -1,30 +1,37 @@
-/**
- * The size of the buffers, in bytes: a chunk is full at `STREAM_CHUNK_SIZE`, and
- * the frame that fills it may go beyond.
- */
-export const CHUNK_CAPACITY = 131_072;
+/** The sizes of the buffers, in bytes: for many small frames or one of 64 KiB, and for longer ones. */
+const SIZES = [65_544, 131_072] as const;
+/** The size of the largest, in bytes. */
+export const CHUNK_CAPACITY = SIZES[1];
 
-/** How many free buffers are kept, for all channels together: 2 MiB. */
-const MAX_FREE = 16;
+/** How many bytes of free buffers are kept, of each size, for all channels together. */
+const MAX_FREE = 8_388_608;
 
-const free: Uint8Array<ArrayBuffer>[] = [];
+/** The free buffers, by their size. */
+const pools = new Map<number, Uint8Array<ArrayBuffer>[]>(
+  SIZES.map((size) => [size, []]),
+);
 /** The buffers that came from here: a payload of a user must never be taken in. */
 const ours = new WeakSet<ArrayBufferLike>();
 
 /**
- * A buffer of `CHUNK_CAPACITY`, which a busy channel takes while it fills a
- * chunk. To zero a new one for every chunk would cost more than to fill it.
+ * A buffer of at least `size` bytes, at most `CHUNK_CAPACITY`, which a busy
+ * channel takes while it fills a chunk. To zero a new one for every chunk would
+ * cost more than to fill it.
  */
-export function takeBuffer(): Uint8Array<ArrayBuffer> {
-  const buffer = free.pop();
+export function takeBuffer(size: number): Uint8Array<ArrayBuffer> {
+  const capacity = size <= SIZES[0] ? SIZES[0] : SIZES[1];
+  const buffer = pools.get(capacity)!.pop();
   if (buffer) return buffer;
-  const fresh = new Uint8Array(CHUNK_CAPACITY);
+  const fresh = new Uint8Array(capacity);
   ours.add(fresh.buffer);
   return fresh;
 }
 
 /** Gives the buffer of `chunk` back, if it is one of these. Nobody may read it after. */
 export function recycle(chunk: Uint8Array): void {
-  if (free.length >= MAX_FREE || !ours.has(chunk.buffer)) return;
-  free.push(new Uint8Array(chunk.buffer as ArrayBuffer));
+  const { byteLength } = chunk.buffer;
+  const pool = pools.get(byteLength);
+  if (pool === undefined || pool.length * byteLength >= MAX_FREE) return;
+  if (!ours.has(chunk.buffer)) return;
+  pool.push(new Uint8Array(chunk.buffer as ArrayBuffer));
 }

@@ -161,10 +161,12 @@ export class FrameEncoder {
   #reserve(size: number): void {
     if (this.#filled + size <= this.#buffer.byteLength) return;
     const { limit } = this.#sizes;
-    if (this.#filled - this.#start + size > limit) this.#seal();
+    // What is a chunk already is not worth a copy.
+    if (this.#filled - this.#start > SMALL_BUFFER) this.#seal();
     const begun = this.#buffer.subarray(this.#start, this.#filled);
-    const buffer = begun.byteLength + size > SMALL_BUFFER
-      ? takeBuffer().subarray(0, limit)
+    const needed = begun.byteLength + size;
+    const buffer = needed > SMALL_BUFFER
+      ? takeBuffer(needed).subarray(0, limit)
       : new Uint8Array(SMALL_BUFFER);
     buffer.set(begun);
     this.#buffer = buffer;

@@ -91,7 +91,10 @@ export function assemble(
       recycles: encryption !== undefined && stream instanceof ByteStream,
     }),
     cancelInbound: (reason) => inbound.cancel(reason),
-    abortOutbound: (reason) => wire.abort(reason),
+    abortOutbound(reason) {
+      wire.abort(reason);
+      outbound.cancel(reason); // A write that is stuck keeps the stages from hearing of it.
+    },
   };
 }
 

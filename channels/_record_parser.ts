@@ -96,7 +96,7 @@ export class RecordParser {
     if (size <= byteLength) return;
     const capacity = Math.max(size, 2 * byteLength, MIN_BUFFER);
     const grown = capacity > CHUNK_CAPACITY / 4
-      ? takeBuffer()
+      ? takeBuffer(CHUNK_CAPACITY)
       : new Uint8Array(capacity);
     grown.set(this.#buffer.subarray(0, this.#filled));
     this.#buffer = grown;

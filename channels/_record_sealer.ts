@@ -82,7 +82,7 @@ export function joinRecords(
   pooled: boolean,
 ): Uint8Array<ArrayBuffer> {
   const chunk = pooled && length > MIN_POOLED
-    ? takeBuffer().subarray(0, length)
+    ? takeBuffer(length).subarray(0, length)
     : new Uint8Array(length);
   let at = 0;
   for (const record of sealed) {

@@ -321,3 +321,18 @@ Deno.test("BatchingChannel refuses options out of range", () => {
     assert(!near.readable.locked);
   }
 });
+
+// The sanitizer of timers fails it if one is left.
+Deno.test("BatchingChannel that is aborted while a write is stuck stops the timer of its batch", async () => {
+  const stuck = manualPair({ write: () => new Promise(() => {}) });
+  const channel = new Channel(stuck, {
+    batching: { size: 2, timeout: 60_000 },
+  });
+  for (let i = 0; i < 3; i++) {
+    await channel.send(noise(10)); // Two leave together, the third waits.
+    await settle();
+  }
+  assertEquals(stuck.written.length, 1);
+  channel.abort();
+  await settle();
+});
