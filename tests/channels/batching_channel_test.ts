@@ -326,10 +326,11 @@ Deno.test("BatchingChannel refuses options out of range", () => {
 Deno.test("BatchingChannel that is aborted while a write is stuck stops the timer of its batch", async () => {
   const stuck = manualPair({ write: () => new Promise(() => {}) });
   const channel = new Channel(stuck, {
-    batching: { size: 2, timeout: 60_000 },
+    batching: { size: 1000, timeout: 60_000 },
   });
-  for (let i = 0; i < 3; i++) {
-    await channel.send(noise(10)); // Two leave together, the third waits.
+  // The second bursts the batch of the first, and begins the next.
+  for (let i = 0; i < 2; i++) {
+    await channel.send(noise(50_000));
     await settle();
   }
   assertEquals(stuck.written.length, 1);
