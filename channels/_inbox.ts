@@ -1,4 +1,3 @@
-import { setImmediate } from "node:timers";
 import type { FrameBatch } from "./_frame_batch.ts";
 import { Fifo } from "./_fifo.ts";
 import { handled, rejected, rejectHandled } from "./_handled.ts";

@@ -1,4 +1,3 @@
-import { clearImmediate, setImmediate } from "node:timers";
 import { recycle } from "./_chunk_pool.ts";
 import { Fifo } from "./_fifo.ts";
 import { FRAME_OVERHEAD } from "./_frame.ts";

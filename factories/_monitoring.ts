@@ -1,6 +1,7 @@
-import { channel as diagnosticsChannel } from "node:diagnostics_channel";
+import type * as diagnostics from "node:diagnostics_channel";
 import type { Channel } from "../channels/channel.ts";
 import { StreamClosedError, type StreamError } from "../errors.ts";
+import { builtin } from "../streams/_builtin.ts";
 import type { StreamInfo } from "../streams/byte_stream.ts";
 import type { ErrorPhase } from "./error_info.ts";
 import {
@@ -11,10 +12,14 @@ import {
   type ErrorMessage,
 } from "./monitoring.ts";
 
-const connects = diagnosticsChannel(DIAGNOSTICS_CHANNELS.connect);
-const accepts = diagnosticsChannel(DIAGNOSTICS_CHANNELS.accept);
-const closes = diagnosticsChannel(DIAGNOSTICS_CHANNELS.close);
-const errors = diagnosticsChannel(DIAGNOSTICS_CHANNELS.error);
+/** The diagnostics channel, if anybody listens to it. */
+function listenedTo(
+  event: keyof typeof DIAGNOSTICS_CHANNELS,
+): diagnostics.Channel | undefined {
+  const { channel } = builtin("node:diagnostics_channel");
+  const found = channel(DIAGNOSTICS_CHANNELS[event]);
+  return found.hasSubscribers ? found : undefined;
+}
 
 /** Announces a connection that we made, which took since `started`. */
 export function publishConnect(
@@ -22,15 +27,15 @@ export function publishConnect(
   channel: Channel,
   started: number,
 ): void {
-  if (!connects.hasSubscribers) return;
+  const connects = listenedTo("connect");
+  if (!connects) return;
   const duration = performance.now() - started;
   connects.publish({ info, channel, duration } satisfies ConnectMessage);
 }
 
 /** Announces a connection that a peer made. */
 export function publishAccept(info: StreamInfo, channel?: Channel): void {
-  if (!accepts.hasSubscribers) return;
-  accepts.publish({ info, channel } satisfies AcceptMessage);
+  listenedTo("accept")?.publish({ info, channel } satisfies AcceptMessage);
 }
 
 /** Announces a failure. */
@@ -39,8 +44,7 @@ export function publishError(
   phase: ErrorPhase,
   info?: StreamInfo,
 ): void {
-  if (!errors.hasSubscribers) return;
-  errors.publish({ error, phase, info } satisfies ErrorMessage);
+  listenedTo("error")?.publish({ error, phase, info } satisfies ErrorMessage);
 }
 
 /** Announces the end of a connection, and its failure, once it comes. */
@@ -56,7 +60,8 @@ export function publishEnd(
     if (error && !(error instanceof StreamClosedError)) {
       publishError(error, "connection", info);
     }
-    if (!closes.hasSubscribers) return;
+    const closes = listenedTo("close");
+    if (!closes) return;
     const duration = performance.now() - started;
     const stats = channel?.stats;
     closes.publish(

@@ -1,4 +1,3 @@
-import { clearImmediate, setImmediate } from "node:timers";
 import { deadline } from "jsr:@std/async@^1.5.0/deadline";
 import { StreamTimeoutError } from "../errors.ts";
 import { toStreamError } from "./_stream_error.ts";

@@ -1,4 +1,5 @@
 import type { Console } from "node:console";
+import type * as diagnostics from "node:diagnostics_channel";
 import type * as net from "node:net";
 import type process from "node:process";
 import type * as zlib from "node:zlib";
@@ -6,15 +7,16 @@ import type * as zlib from "node:zlib";
 /** The built-in modules that are loaded late. */
 interface Builtins {
   "node:console": { Console: typeof Console };
+  "node:diagnostics_channel": typeof diagnostics;
   "node:net": typeof net;
   "node:process": typeof process;
   "node:zlib": typeof zlib;
 }
 
 /**
- * A built-in module, loaded at its first use. Each of these brings Node's
- * streams with it, and to load those takes as long as to load all of this
- * library: most programs need none of them.
+ * A built-in module, loaded at its first use. To load them takes as
+ * long as to load all of this library, as most of them bring Node's streams with
+ * them: most programs need none.
  */
 export function builtin<Name extends keyof Builtins>(
   name: Name,
