@@ -1,3 +1,4 @@
+import type { Lender } from "../streams/_inbound.ts";
 import { accessOf, ByteStream } from "../streams/byte_stream.ts";
 import type { ByteStreamPair } from "../streams/byte_stream_pair.ts";
 
@@ -53,27 +54,21 @@ export function sourceOf(readable: ReadableStream<Uint8Array>): ChunkSource {
  * read past its web stream: that hop is a twentieth of a round trip, and 2 KB
  * for each channel.
  *
- * @param lend Where large payloads are wanted, see `FrameDecoder.lend()`.
+ * @param lender Has the memory where large payloads are wanted.
  */
 export function inboundOf(
   stream: ByteStreamPair,
-  lend: () => Uint8Array | undefined,
+  lender: Lender,
 ): ChunkSource {
   if (!(stream instanceof ByteStream)) return sourceOf(stream.readable);
   const access = accessOf(stream);
-  access.lendMemory(lend);
+  access.lendMemory(lender);
   return access.takeReader();
 }
 
 /** The outbound side of `stream`, which is locked from then on. */
 export function outboundOf(stream: ByteStreamPair): ChunkSink {
-  if (stream instanceof ByteStream) {
-    return {
-      write: accessOf(stream).takeWriter(),
-      close: () => stream.closeWrite(),
-      abort: (reason) => stream.abort(reason),
-    };
-  }
+  if (stream instanceof ByteStream) return accessOf(stream).takeWriter();
   const writer = stream.writable.getWriter();
   writer.closed.catch(() => {}); // The write that failed tells.
   return {

@@ -6,13 +6,19 @@ import { MAX_TIME } from "./_options.ts";
 /** A `recv` that waits for a message. */
 type Receiver = PromiseWithResolvers<Uint8Array | null>;
 
+/** What becomes of compressed messages. */
+interface Inflater {
+  /** Called when a message is taken; what it throws is the failure of that `recv()`. */
+  inflate(data: Uint8Array): Uint8Array;
+}
+
 /**
  * The receiving end of a channel: messages that have arrived and the calls that
  * wait for one. What arrived whole before a failure is still handed out; then
  * every call rejects with that failure.
  */
 export class Inbox {
-  readonly #inflate: (data: Uint8Array) => Uint8Array;
+  readonly #inflater: Inflater;
   readonly #highWaterMark: number;
   readonly #batches = new Fifo<FrameBatch>();
   /** The batch being handed out. */
@@ -26,14 +32,11 @@ export class Inbox {
 
   /**
    * @param highWaterMark In bytes of the wire.
-   * @param inflate Called for a compressed message when it is taken.
+   * @param inflater For compressed messages.
    */
-  constructor(
-    highWaterMark: number,
-    inflate: (data: Uint8Array) => Uint8Array,
-  ) {
+  constructor(highWaterMark: number, inflater: Inflater) {
     this.#highWaterMark = highWaterMark;
-    this.#inflate = inflate;
+    this.#inflater = inflater;
   }
 
   /** How many messages were handed out. */
@@ -107,7 +110,7 @@ export class Inbox {
     const { isCompressed } = batch;
     const payload = batch.take();
     if (batch.size === 0) this.#finish(batch);
-    return isCompressed ? this.#inflate(payload) : payload;
+    return isCompressed ? this.#inflater.inflate(payload) : payload;
   }
 
   /** The next message, or `null` at the end. */

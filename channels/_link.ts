@@ -18,12 +18,7 @@ import { Inbox } from "./_inbox.ts";
 import { Liveness } from "./_liveness.ts";
 import { Outbox } from "./_outbox.ts";
 import { MAX_BODY_LENGTH } from "./_record.ts";
-import {
-  assemble,
-  type Pipeline,
-  type PipelineHooks,
-  type Stages,
-} from "./_pipeline.ts";
+import { Pipeline, type PipelineHooks, type Stages } from "./_pipeline.ts";
 import type { StageOpener } from "./_staged_options.ts";
 import { untilQuiet } from "./_until_quiet.ts";
 import { inflate } from "./_zlib.ts";
@@ -90,7 +85,7 @@ export class Link implements PipelineHooks {
     this.#stream = stream;
     this.#config = config;
     this.#decoder = new FrameDecoder(maxMessageSize, heartbeat !== undefined);
-    this.inbox = new Inbox(highWaterMark, (data) => this.#inflate(data));
+    this.inbox = new Inbox(highWaterMark, this);
     this.outbox = new Outbox(
       highWaterMark,
       open !== undefined
@@ -100,7 +95,7 @@ export class Link implements PipelineHooks {
         ? { ...DEFAULT_SIZES, slice: STREAM_CHUNK_SIZE }
         : DEFAULT_SIZES,
       this.lends,
-      (reason) => this.#failOutbound(reason),
+      this,
     );
     if (open) {
       this.ready = handled(this.#open(open)); // Every other call tells as well.
@@ -209,6 +204,27 @@ export class Link implements PipelineHooks {
     return this.inbox.push(batch);
   }
 
+  /** Inflates a message whose turn it is. */
+  inflate(data: Uint8Array): Uint8Array {
+    try {
+      return inflate(data, this.#config.maxMessageSize);
+    } catch (error) {
+      this.inbox.drop(); // What is delivered is a prefix of what was sent.
+      this.fail(error);
+      throw error;
+    }
+  }
+
+  onInboundEnd(): void {
+    this.#peerEnded = true;
+    this.#end("inbound");
+  }
+
+  onInboundFailure(error: unknown): void {
+    if (this.#inboundOver) return; // We have ended it ourselves.
+    this.fail(toStreamError(error, "receive message"));
+  }
+
   onWrite(): void {
     this.#writing = true;
   }
@@ -217,6 +233,16 @@ export class Link implements PipelineHooks {
     this.#writing = false;
     this.bytesSent += size;
     this.writes++;
+  }
+
+  onOutboundEnd(): void {
+    this.#end("outbound");
+  }
+
+  /** A peer that has ended, and is gone for good, misses no end of ours. */
+  onOutboundFailure(error: unknown): void {
+    if (this.#peerEnded && this.#allSent) this.#end("outbound");
+    else this.fail(toStreamError(error, "send message"));
   }
 
   peerHasEnded(): boolean {
@@ -243,26 +269,12 @@ export class Link implements PipelineHooks {
       ...this.#config.batching,
       weigh: () => this.outbox.framesUnderWay,
     });
-    this.#pipeline = assemble(
+    this.#pipeline = new Pipeline(
       this.#stream,
       this.outbox,
       { batching, ...stages },
       this.#decoder,
       this,
-    );
-    this.#pipeline.inbound.then(
-      () => {
-        this.#peerEnded = true;
-        this.#end("inbound");
-      },
-      (error) => {
-        if (this.#inboundOver) return; // We have ended it ourselves.
-        this.fail(toStreamError(error, "receive message"));
-      },
-    );
-    this.#pipeline.outbound.then(
-      () => this.#end("outbound"),
-      (error) => this.#failOutbound(error),
     );
     this.#watch();
   }
@@ -286,12 +298,6 @@ export class Link implements PipelineHooks {
       fail: (error) => this.fail(error),
     });
     this.#liveness.start();
-  }
-
-  /** Our direction has failed. A peer that has ended, and is gone for good, misses no end of it. */
-  #failOutbound(reason: unknown): void {
-    if (this.#peerEnded && this.#allSent) this.#end("outbound");
-    else this.fail(toStreamError(reason, "send message"));
   }
 
   #end(direction: "inbound" | "outbound"): void {
@@ -360,16 +366,6 @@ export class Link implements PipelineHooks {
     if (this.#failure) return;
     this.#pipeline?.cancelInbound(undefined);
     this.#finished.settle(undefined);
-  }
-
-  #inflate(data: Uint8Array): Uint8Array {
-    try {
-      return inflate(data, this.#config.maxMessageSize);
-    } catch (error) {
-      this.inbox.drop(); // What is delivered is a prefix of what was sent.
-      this.fail(error);
-      throw error;
-    }
   }
 }
 

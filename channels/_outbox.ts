@@ -11,6 +11,12 @@ interface Waiter {
   readonly accepted: PromiseWithResolvers<void>;
 }
 
+/** Whose outbox it is. */
+interface Owner {
+  /** The pipeline has failed. */
+  onOutboundFailure(reason: unknown): void;
+}
+
 /**
  * The sending end of a channel: encodes messages into the chunk being filled
  * and hands out chunks as fast as the pipeline takes them. The first message
@@ -26,7 +32,7 @@ export class Outbox implements ChunkSource {
   /** The high water mark, or 0 while messages wait. */
   #limit: number;
   readonly #recycles: boolean;
-  readonly #onCancel: (reason: unknown) => void;
+  readonly #owner: Owner;
   #readable: ReadableStream<Uint8Array> | undefined;
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   #queuedBytes = 0;
@@ -51,19 +57,19 @@ export class Outbox implements ChunkSource {
    * @param sizes Of the chunks.
    * @param recycles Whether the first stage leaves no trace of a chunk once it
    * has consumed it, so that its memory can be used again.
-   * @param onCancel Called when the pipeline has failed.
+   * @param owner Told when nobody will take any more.
    */
   constructor(
     highWaterMark: number,
     sizes: ChunkSizes,
     recycles: boolean,
-    onCancel: (reason: unknown) => void,
+    owner: Owner,
   ) {
     this.#highWaterMark = highWaterMark;
     this.#limit = highWaterMark;
     this.#encoder = new FrameEncoder(sizes);
     this.#recycles = recycles;
-    this.#onCancel = onCancel;
+    this.#owner = owner;
   }
 
   /** The chunks as a stream, for the stages after this; {@linkcode next} is the same without. */
@@ -154,7 +160,7 @@ export class Outbox implements ChunkSource {
 
   /** To be called when nobody will take any more. */
   cancel(reason: unknown): void {
-    this.#onCancel(reason);
+    this.#owner.onOutboundFailure(reason);
   }
 
   /** Settles when all that was accepted before, or waits, has passed the last stage. */

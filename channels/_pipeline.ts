@@ -1,3 +1,4 @@
+import type { Lender } from "../streams/_inbound.ts";
 import { ByteStream } from "../streams/byte_stream.ts";
 import type { ByteStreamPair } from "../streams/byte_stream_pair.ts";
 import { recycle } from "./_chunk_pool.ts";
@@ -14,13 +15,11 @@ import type { FrameDecoder } from "./_frame_decoder.ts";
 import type { Outbox } from "./_outbox.ts";
 
 /** Encryption of both directions. */
-export interface Encryption {
+export interface Encryption extends Lender {
   /** What is to be sent, encrypted. */
   seal(source: ChunkSource): ChunkSource;
   /** What was received, decrypted. */
   open(source: ChunkSource): ChunkSource;
-  /** Memory that a transport may read the next bytes into, if that saves a copy. */
-  lend(): Uint8Array | undefined;
 }
 
 /** The stages that a channel may have between its frames and the transport. */
@@ -38,24 +37,20 @@ export interface PipelineHooks {
   onReceived(size: number): void;
   /** Frames have arrived; nothing more is read until what it returns has settled. */
   onFrames(batch: FrameBatch): Promise<void> | undefined;
+  /** The peer has ended, and its last frame was whole. */
+  onInboundEnd(): void;
+  /** Nothing more can be received. */
+  onInboundFailure(error: unknown): void;
   /** A chunk is being handed to the transport. */
   onWrite(): void;
   /** A chunk was handed to the transport. */
   onSent(size: number): void;
+  /** The last chunk is out and our direction has ended. */
+  onOutboundEnd(): void;
+  /** Nothing more can be sent. */
+  onOutboundFailure(error: unknown): void;
   /** Whether the peer has ended its direction. */
   peerHasEnded(): boolean;
-}
-
-/** A channel's pipeline at work. */
-export interface Pipeline {
-  /** Settles when the peer has ended and its last frame was whole. */
-  readonly inbound: Promise<void>;
-  /** Settles when the last chunk is out and our direction has ended. */
-  readonly outbound: Promise<void>;
-  /** Stops reading. */
-  cancelInbound(reason: unknown): void;
-  /** Ends our direction at once. */
-  abortOutbound(reason: unknown): void;
 }
 
 /**
@@ -69,87 +64,112 @@ export interface Pipeline {
  * outbound  outbox, framing ─▶ [batching] ─▶ [encryption] ─▶ stream
  * ```
  */
-export function assemble(
-  stream: ByteStreamPair,
-  outbox: Outbox,
-  { batching, encryption }: Stages,
-  decoder: FrameDecoder,
-  hooks: PipelineHooks,
-): Pipeline {
-  const wire = outboundOf(stream);
-  const inbound = encryption
-    ? encryption.open(inboundOf(stream, () => encryption.lend()))
-    : inboundOf(stream, () => decoder.lend());
-  const batched = batching
-    ? sourceOf(outbox.readable.pipeThrough(batching))
-    : outbox;
-  const outbound = encryption ? encryption.seal(batched) : batched;
-  return {
-    inbound: receive(inbound, decoder, hooks),
-    outbound: transmit(outbound, wire, outbox, hooks, {
-      // Our own streams are done with a chunk when its write has settled.
-      recycles: encryption !== undefined && stream instanceof ByteStream,
-    }),
-    cancelInbound: (reason) => inbound.cancel(reason),
-    abortOutbound(reason) {
-      wire.abort(reason);
-      outbound.cancel(reason); // A write that is stuck keeps the stages from hearing of it.
-    },
-  };
-}
+export class Pipeline {
+  readonly #hooks: PipelineHooks;
+  readonly #decoder: FrameDecoder;
+  readonly #outbox: Outbox;
+  readonly #inbound: ChunkSource;
+  readonly #outbound: ChunkSource;
+  readonly #wire: ChunkSink;
+  /** Whether chunks may be used again once they are written. */
+  readonly #recycles: boolean;
 
-/** The inbound end: reads until the peer ends, takes chunks apart and hands on the frames. */
-async function receive(
-  source: ChunkSource,
-  decoder: FrameDecoder,
-  hooks: PipelineHooks,
-): Promise<void> {
-  for (;;) {
-    const chunk = await source.next();
-    if (chunk === undefined) return decoder.end();
-    assertChunk(chunk);
-    hooks.onReceived(chunk.byteLength);
+  constructor(
+    stream: ByteStreamPair,
+    outbox: Outbox,
+    { batching, encryption }: Stages,
+    decoder: FrameDecoder,
+    hooks: PipelineHooks,
+  ) {
+    this.#hooks = hooks;
+    this.#decoder = decoder;
+    this.#outbox = outbox;
+    this.#wire = outboundOf(stream);
+    const inbound = inboundOf(stream, encryption ?? decoder);
+    this.#inbound = encryption ? encryption.open(inbound) : inbound;
+    const batched = batching
+      ? sourceOf(outbox.readable.pipeThrough(batching))
+      : outbox;
+    this.#outbound = encryption ? encryption.seal(batched) : batched;
+    // Our own streams are done with a chunk when its write has settled.
+    this.#recycles = encryption !== undefined && stream instanceof ByteStream;
+    this.#receive();
+    this.#transmit();
+  }
+
+  /** Stops reading. */
+  cancelInbound(reason: unknown): void {
+    this.#inbound.cancel(reason);
+  }
+
+  /** Ends our direction at once. */
+  abortOutbound(reason: unknown): void {
+    this.#wire.abort(reason);
+    this.#outbound.cancel(reason); // A write that is stuck keeps the stages from hearing of it.
+  }
+
+  /** The inbound end: reads until the peer ends, takes chunks apart and hands on the frames. */
+  async #receive(): Promise<void> {
+    try {
+      for (;;) {
+        const chunk = await this.#inbound.next();
+        if (chunk === undefined) break;
+        assertChunk(chunk);
+        this.#hooks.onReceived(chunk.byteLength);
+        const room = this.#hooks.onFrames(this.#decode(chunk));
+        if (room) await room;
+        // Whoever waited for a message may answer in the next ticks. The answer goes
+        // first: to try to read, and find nothing, is a system call of its own.
+        for (let tick = 0; tick < ANSWER_TICKS; tick++) await undefined;
+      }
+      this.#decoder.end();
+    } catch (error) {
+      return this.#hooks.onInboundFailure(error);
+    }
+    this.#hooks.onInboundEnd();
+  }
+
+  #decode(chunk: Uint8Array): FrameBatch {
     const batch = new FrameBatch();
     try {
-      decoder.decode(chunk, batch);
+      this.#decoder.decode(chunk, batch);
     } catch (error) {
-      hooks.onFrames(batch); // What was whole before a fault is still received.
-      source.cancel(error);
+      this.#hooks.onFrames(batch); // What was whole before a fault is still received.
+      this.#inbound.cancel(error);
       throw error;
     }
-    const room = hooks.onFrames(batch);
-    if (room) await room;
-    // Whoever waited for a message may answer in the next ticks. The answer goes
-    // first: to try to read, and find nothing, is a system call of its own.
-    for (let tick = 0; tick < ANSWER_TICKS; tick++) await undefined;
+    return batch;
   }
-}
 
-/** The outbound end: hands chunks to the transport, one write each, until our direction ends. */
-async function transmit(
-  source: ChunkSource,
-  wire: ChunkSink,
-  outbox: Outbox,
-  hooks: PipelineHooks,
-  { recycles }: { recycles: boolean },
-): Promise<void> {
-  for (;;) {
-    const chunk = await source.next();
-    if (chunk === undefined) break;
-    const { byteLength } = chunk; // It may be taken away with the chunk.
-    if (byteLength === 0) {
-      outbox.passBarrier();
-      continue;
+  /** The outbound end: hands chunks to the transport, one write each, until our direction ends. */
+  async #transmit(): Promise<void> {
+    try {
+      for (;;) {
+        const chunk = await this.#outbound.next();
+        if (chunk === undefined) break;
+        const { byteLength } = chunk; // It may be taken away with the chunk.
+        if (byteLength === 0) {
+          this.#outbox.passBarrier();
+          continue;
+        }
+        this.#hooks.onWrite();
+        await this.#wire.write(chunk);
+        this.#hooks.onSent(byteLength);
+        if (this.#recycles) recycle(chunk);
+      }
+      await this.#close();
+    } catch (error) {
+      return this.#hooks.onOutboundFailure(error);
     }
-    hooks.onWrite();
-    await wire.write(chunk);
-    hooks.onSent(byteLength);
-    if (recycles) recycle(chunk);
+    this.#hooks.onOutboundEnd();
   }
-  try {
-    await wire.close();
-  } catch (error) {
-    // All was taken, and a peer that is gone for good misses no end.
-    if (!hooks.peerHasEnded()) throw error;
+
+  async #close(): Promise<void> {
+    try {
+      await this.#wire.close();
+    } catch (error) {
+      // All was taken, and a peer that is gone for good misses no end.
+      if (!this.#hooks.peerHasEnded()) throw error;
+    }
   }
 }

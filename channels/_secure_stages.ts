@@ -90,7 +90,7 @@ export function openRecords(
   let stop!: () => Promise<void>;
   const parser = new RecordParser();
   if (stream instanceof ByteStream) {
-    accessOf(stream).lendMemory(() => parser.lend());
+    accessOf(stream).lendMemory(parser);
   }
   const tie: TiedOptions = {
     rekeyInterval,

@@ -13,15 +13,21 @@ export interface ChunkReader {
   cancel(): void;
 }
 
+/** Has memory that the next bytes are wanted in. */
+export interface Lender {
+  /** That memory; `undefined` if it is all the same. */
+  lend(): Uint8Array | undefined;
+}
+
 /** The inbound direction of a stream: its queue, its readers, and its end. */
-export class Inbound {
+export class Inbound implements ChunkReader {
   readonly #transport: ByteTransport;
   readonly #life: Lifecycle;
   #readable: ReadableStream<Uint8Array> | undefined;
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   /** Whether a {@linkcode ChunkReader} has it for good. */
   #taken = false;
-  #lend: (() => Uint8Array | undefined) | undefined;
+  #lender: Lender | undefined;
 
   /** Bytes that the transport gave and nobody has taken yet. */
   readonly #unread = new ByteQueue();
@@ -49,7 +55,7 @@ export class Inbound {
         if (this.#life.death) controller.error(this.#life.death.reason);
       },
       pull: (controller) => this.#pull(controller),
-      cancel: () => this.#cancel(),
+      cancel: () => this.cancel(),
     }, { highWaterMark: 0 });
     if (this.#taken) this.#readable.getReader();
     return this.#readable;
@@ -59,12 +65,25 @@ export class Inbound {
   take(): ChunkReader {
     this.#taken = true;
     this.#readable?.getReader();
-    return { next: () => this.#nextChunk(), cancel: () => this.#cancel() };
+    return this;
   }
 
-  /** Has the transport ask `lend` for memory to read into. */
-  lendMemory(lend: () => Uint8Array | undefined): void {
-    this.#lend = lend;
+  /** Has the transport ask `lender` for memory to read into. */
+  lendMemory(lender: Lender): void {
+    this.#lender = lender;
+  }
+
+  next(): Promise<Uint8Array | undefined> {
+    const chunk = this.#unread.shift();
+    if (chunk) return Promise.resolve(chunk);
+    // A read that was given up may have left a fetch under way.
+    if (this.#filling) return this.#filling.then(() => this.next());
+    return this.#fetch();
+  }
+
+  cancel(): void {
+    this.#unread.clear();
+    this.#life.endInbound();
   }
 
   /** Exactly `count` bytes, after the reads before; `null` at the end. */
@@ -100,19 +119,6 @@ export class Inbound {
     }
   }
 
-  #nextChunk(): Promise<Uint8Array | undefined> {
-    const chunk = this.#unread.shift();
-    if (chunk) return Promise.resolve(chunk);
-    // A read that was given up may have left a fetch under way.
-    if (this.#filling) return this.#filling.then(() => this.#nextChunk());
-    return this.#fetch();
-  }
-
-  #cancel(): void {
-    this.#unread.clear();
-    this.#life.endInbound();
-  }
-
   async #readExactly(
     count: number,
     signal: AbortSignal | undefined,
@@ -146,7 +152,7 @@ export class Inbound {
     if (this.#life.inboundOver) return undefined;
     let chunk: Uint8Array | null = null;
     try {
-      chunk = await this.#transport.read(this.#lend?.());
+      chunk = await this.#transport.read(this.#lender?.lend());
     } catch (error) {
       this.#life.fail(toStreamError(error, "read"));
     }

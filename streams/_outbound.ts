@@ -4,8 +4,18 @@ import type { Lifecycle } from "./_lifecycle.ts";
 import { toStreamError } from "./_stream_error.ts";
 import type { ByteTransport } from "./byte_transport.ts";
 
+/** Gives chunks past the web stream. */
+export interface ChunkWriter {
+  /** Settles once the transport has taken the chunk. */
+  write(chunk: Uint8Array): Promise<void>;
+  /** Ends our direction. */
+  close(): Promise<void>;
+  /** Ends both directions at once. */
+  abort(reason: unknown): void;
+}
+
 /** The outbound direction of a stream: its writes in turn, and its end. */
-export class Outbound {
+export class Outbound implements ChunkWriter {
   readonly #transport: ByteTransport;
   readonly #life: Lifecycle;
   #writable: WritableStream<Uint8Array> | undefined;
@@ -47,17 +57,17 @@ export class Outbound {
         );
       },
       write: (chunk) => this.write(chunk),
-      close: () => this.end(),
+      close: () => this.close(),
     });
     if (this.#taken) this.#writable.getWriter();
     return this.#writable;
   }
 
-  /** Locks it for good, and writes past the web stream. */
-  take(): (data: Uint8Array) => Promise<void> {
+  /** Locks it for good. */
+  take(): ChunkWriter {
     this.#taken = true;
     this.#writable?.getWriter();
-    return (data) => this.write(data);
+    return this;
   }
 
   /** Writes all of `data`, after the writes before. */
@@ -81,7 +91,7 @@ export class Outbound {
   }
 
   /** Ends our direction, after the writes before; once. */
-  end(): Promise<void> {
+  close(): Promise<void> {
     return this.#ending ??= this.#lastWrite.then(async () => {
       this.#life.assertAlive();
       try {
@@ -92,6 +102,10 @@ export class Outbound {
       this.#life.assertAlive();
       this.#life.endOutbound();
     });
+  }
+
+  abort(reason: unknown): void {
+    this.#life.fail(reason);
   }
 
   /** Nothing works any more. */

@@ -1,5 +1,5 @@
 /** The first buffer of a stream, and its smallest, in bytes. */
-const MIN_SIZE = 512;
+const MIN_SIZE = 256;
 /**
  * The largest in bytes; what a kept chunk keeps alive at most. It is 64 KiB, which
  * many a payload is, and a little for what stands around that.

@@ -1,33 +1,38 @@
+import type { ChunkReader, Lender } from "./_inbound.ts";
+import type { ChunkWriter } from "./_outbound.ts";
 import { accessOf, type ByteStream } from "./byte_stream.ts";
 import type { ByteTransport } from "./byte_transport.ts";
 
 /** A transport over another stream of ours, without a copy. */
-export class StreamTransport implements ByteTransport {
+export class StreamTransport implements ByteTransport, Lender {
   readonly #stream: ByteStream;
-  readonly #read: () => Promise<Uint8Array | undefined>;
-  readonly #write: (data: Uint8Array) => Promise<void>;
+  readonly #reader: ChunkReader;
+  readonly #writer: ChunkWriter;
+  /** What our own reader has asked for. */
   #into: Uint8Array | undefined;
 
   constructor(stream: ByteStream) {
     this.#stream = stream;
     const access = accessOf(stream);
     access.assertUnlocked("wrap the stream");
-    this.#read = access.takeReader().next;
-    this.#write = access.takeWriter();
-    access.lendMemory(() => {
-      const into = this.#into;
-      this.#into = undefined;
-      return into;
-    });
+    this.#reader = access.takeReader();
+    this.#writer = access.takeWriter();
+    access.lendMemory(this);
+  }
+
+  lend(): Uint8Array | undefined {
+    const into = this.#into;
+    this.#into = undefined;
+    return into;
   }
 
   async read(into?: Uint8Array): Promise<Uint8Array | null> {
     this.#into = into;
-    return await this.#read() ?? null;
+    return await this.#reader.next() ?? null;
   }
 
   write(data: Uint8Array): Promise<void> {
-    return this.#write(data);
+    return this.#writer.write(data);
   }
 
   closeWrite(): Promise<void> {

@@ -1,7 +1,7 @@
 import { StreamClosedError, type StreamError } from "../errors.ts";
-import { type ChunkReader, Inbound } from "./_inbound.ts";
+import { type ChunkReader, Inbound, type Lender } from "./_inbound.ts";
 import { Lifecycle } from "./_lifecycle.ts";
-import { Outbound } from "./_outbound.ts";
+import { type ChunkWriter, Outbound } from "./_outbound.ts";
 import type { ByteStreamPair } from "./byte_stream_pair.ts";
 import type { ByteTransport } from "./byte_transport.ts";
 import type { StreamInfo } from "./stream_info.ts";
@@ -19,14 +19,14 @@ interface ByteStreamAccess {
   /** @throws {TypeError} if a side is locked. */
   assertUnlocked(action: string): void;
   /** Locks `writable`, and writes past it: one hop less for each chunk. */
-  takeWriter(): (data: Uint8Array) => Promise<void>;
+  takeWriter(): ChunkWriter;
   /** Locks `readable`, and reads past it. */
   takeReader(): ChunkReader;
   /**
-   * Has the transport ask `lend` for memory to read the next bytes into. A
+   * Has the transport ask `lender` for memory to read the next bytes into. A
    * transport that cannot do so reads into memory of its own.
    */
-  lendMemory(lend: () => Uint8Array | undefined): void;
+  lendMemory(lender: Lender): void;
 }
 
 /** Access for the channels of this package. */
@@ -61,7 +61,7 @@ export abstract class ByteStream implements ByteStreamPair, AsyncDisposable {
       },
       takeWriter: () => stream.#outbound.take(),
       takeReader: () => stream.#inbound.take(),
-      lendMemory: (lend) => stream.#inbound.lendMemory(lend),
+      lendMemory: (lender) => stream.#inbound.lendMemory(lender),
     });
   }
 
@@ -168,7 +168,7 @@ export abstract class ByteStream implements ByteStreamPair, AsyncDisposable {
    * we go on reading. A second call is the same as the first.
    */
   closeWrite(): Promise<void> {
-    return this.#outbound.end();
+    return this.#outbound.close();
   }
 
   /**

@@ -23,8 +23,8 @@ function held(buffer: ReadBuffer): number {
 /** 64 KiB, and room for the header and trailer of a frame. */
 const LARGEST = 65_544;
 
-Deno.test("ReadBuffer holds half a KiB before anything was read", () => {
-  assertEquals(held(new ReadBuffer()), 512);
+Deno.test("ReadBuffer holds a quarter of a KiB before anything was read", () => {
+  assertEquals(held(new ReadBuffer()), 256);
 });
 
 Deno.test("ReadBuffer takes 64 KiB and what stands around it for a busy stream, and no more", () => {
@@ -50,14 +50,14 @@ Deno.test("ReadBuffer returns to its smallest buffer for a stream of small chunk
   const buffer = new ReadBuffer();
   readMuch(buffer, 10);
   for (let i = 0; i < 1000; i++) read(buffer, 10);
-  assertEquals(held(buffer), 512);
+  assertEquals(held(buffer), 256);
 });
 
 Deno.test("ReadBuffer gives small chunks one memory, each byte once", () => {
   const buffer = new ReadBuffer();
-  const chunks = Array.from({ length: 200 }, (_, i) => read(buffer, 50, i));
+  const chunks = Array.from({ length: 200 }, (_, i) => read(buffer, 25, i));
   chunks.forEach((chunk, i) => {
-    assertEquals(chunk, new Uint8Array(50).fill(i), `chunk ${i}`);
+    assertEquals(chunk, new Uint8Array(25).fill(i), `chunk ${i}`);
     assert(chunk.buffer.byteLength <= 4096);
   });
   const memories = new Set(chunks.map((chunk) => chunk.buffer));
