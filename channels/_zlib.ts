@@ -9,7 +9,7 @@ const MAX_PIECE = 131_072;
 export function deflate(message: Uint8Array, level: number): Uint8Array {
   const output = builtin("node:zlib").deflateSync(message, {
     level,
-    chunkSize: pieceSize(message.byteLength),
+    chunkSize: pieceSize(message.byteLength / 4), // About what becomes of text.
   });
   return plainView(output);
 }
@@ -89,7 +89,7 @@ function tooLarge(maxSize: number): string {
 }
 
 function pieceSize(expected: number): number {
-  return Math.min(Math.max(expected, MIN_PIECE), MAX_PIECE);
+  return Math.min(Math.max(Math.ceil(expected), MIN_PIECE), MAX_PIECE);
 }
 
 /** A `Uint8Array` rather than the `Buffer` that the module returns. */

@@ -13,6 +13,8 @@ interface Builtins {
   "node:zlib": typeof zlib;
 }
 
+const loaded: Partial<Builtins> = {};
+
 /**
  * A built-in module, loaded at its first use. To load them takes as
  * long as to load all of this library, as most of them bring Node's streams with
@@ -24,5 +26,5 @@ export function builtin<Name extends keyof Builtins>(
   const { process } = globalThis as unknown as {
     process: { getBuiltinModule(name: Name): Builtins[Name] };
   };
-  return process.getBuiltinModule(name);
+  return loaded[name] ??= process.getBuiltinModule(name);
 }
