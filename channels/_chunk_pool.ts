@@ -1,5 +1,8 @@
-/** The sizes of the buffers, in bytes: for many small frames or one of 64 KiB, and for longer ones. */
-const SIZES = [65_544, 131_072] as const;
+/**
+ * The sizes of the buffers, in bytes: for 64 KiB of payloads with their frames, if
+ * those have 1 KiB or more, and for longer payloads.
+ */
+const SIZES = [66_048, 131_072] as const;
 /** The size of the largest, in bytes. */
 export const CHUNK_CAPACITY = SIZES[1];
 
