@@ -29,6 +29,14 @@ export interface ChunkStage {
 /** How many bytes come out of a stage before anybody asks for them. */
 const MAX_AHEAD = 131_072;
 
+/** How a {@linkcode StagedSource} differs from the default. */
+interface StagedSourceOptions {
+  /** Whether to take chunks through the stage before anybody asks for them. */
+  readonly eager?: boolean;
+  /** Told of a failure of the stage at once; `late` is one after the end was taken. */
+  readonly onFailure?: (error: unknown, when: { late: boolean }) => void;
+}
+
 /**
  * Chunks of a source, taken through a stage. It asks the source for what it is
  * asked for; only a stage that works on other threads is kept busy meanwhile.
@@ -36,7 +44,7 @@ const MAX_AHEAD = 131_072;
 export class StagedSource implements ChunkSource, StageSink {
   readonly #source: ChunkSource;
   readonly #stage: ChunkStage;
-  readonly #onLateFailure: ((error: unknown) => void) | undefined;
+  readonly #options: StagedSourceOptions;
   readonly #chunks = new Fifo<Uint8Array>();
   #size = 0;
   #taker: PromiseWithResolvers<Uint8Array | undefined> | undefined;
@@ -50,15 +58,14 @@ export class StagedSource implements ChunkSource, StageSink {
   /**
    * @param source It belongs to this.
    * @param makeStage Makes the stage, given where its chunks go.
-   * @param onLateFailure Told of a failure after the end was taken.
    */
   constructor(
     source: ChunkSource,
     makeStage: (sink: StageSink) => ChunkStage,
-    onLateFailure?: (error: unknown) => void,
+    options: StagedSourceOptions = {},
   ) {
     this.#source = source;
-    this.#onLateFailure = onLateFailure;
+    this.#options = options;
     this.#stage = makeStage(this);
     this.#run();
   }
@@ -77,11 +84,13 @@ export class StagedSource implements ChunkSource, StageSink {
     return promise;
   }
 
-  cancel(reason: unknown): void {
+  /** Settles when nothing is under way any more. */
+  cancel(reason: unknown): Promise<void> {
     this.#chunks.clear();
+    this.#size = 0;
     this.#finish({ error: reason });
-    this.#stage.stop();
     this.#source.cancel(reason);
+    return this.#stage.stop();
   }
 
   enqueue(chunk: Uint8Array): void {
@@ -100,9 +109,10 @@ export class StagedSource implements ChunkSource, StageSink {
 
   fail(error: unknown): void {
     if (this.#failed) return;
-    if (this.#told) this.#onLateFailure?.(error);
+    const late = this.#told;
     this.#finish({ error });
     this.#source.cancel(error);
+    this.#options.onFailure?.(error, { late });
   }
 
   get #failed(): boolean {
@@ -111,8 +121,9 @@ export class StagedSource implements ChunkSource, StageSink {
 
   /** Whether the source should give more now. */
   get #wantsMore(): boolean {
-    return this.#taker !== undefined || this.#over !== undefined ||
-      this.#stage.busy && this.#size < MAX_AHEAD;
+    if (this.#taker !== undefined || this.#over !== undefined) return true;
+    const mayGoAhead = this.#options.eager || this.#stage.busy;
+    return mayGoAhead && this.#size < MAX_AHEAD;
   }
 
   async #run(): Promise<void> {

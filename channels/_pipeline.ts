@@ -1,4 +1,3 @@
-import type { Lender } from "../streams/_inbound.ts";
 import { ByteStream } from "../streams/byte_stream.ts";
 import type { ByteStreamPair } from "../streams/byte_stream_pair.ts";
 import { recycle } from "./_chunk_pool.ts";
@@ -10,17 +9,10 @@ import {
   outboundOf,
   sourceOf,
 } from "./_ends.ts";
+import type { Encryption } from "./_encryption.ts";
 import { FrameBatch } from "./_frame_batch.ts";
 import type { FrameDecoder } from "./_frame_decoder.ts";
 import type { Outbox } from "./_outbox.ts";
-
-/** Encryption of both directions. */
-export interface Encryption extends Lender {
-  /** What is to be sent, encrypted. */
-  seal(source: ChunkSource): ChunkSource;
-  /** What was received, decrypted. */
-  open(source: ChunkSource): ChunkSource;
-}
 
 /** The stages that a channel may have between its frames and the transport. */
 export interface Stages {

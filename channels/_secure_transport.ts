@@ -7,7 +7,10 @@ import { ByteStream } from "../streams/byte_stream.ts";
 import type { ByteStreamPair } from "../streams/byte_stream_pair.ts";
 import type { ByteTransport } from "../streams/byte_transport.ts";
 import { recycle } from "./_chunk_pool.ts";
-import type { SecureStages } from "./_secure_stages.ts";
+import { ChunkRelay } from "./_chunk_relay.ts";
+import type { StagedSource } from "./_chunk_stage.ts";
+import type { Encryption } from "./_encryption.ts";
+import { type ChunkSink, inboundOf, outboundOf } from "./_ends.ts";
 
 /** How long `close()` waits for the CLOSE record to leave, in milliseconds. */
 const CLOSE_TIMEOUT = 5000;
@@ -18,14 +21,13 @@ type MaybeClosable = ByteStreamPair & {
   abort?(reason: unknown): void;
 };
 
-/** The records of both directions, between a secure stream and the one below. */
+/** The encryption of both directions, between a secure stream and the one below. */
 export class SecureTransport implements ByteTransport {
   readonly #stream: MaybeClosable;
-  readonly #stopEncryption: () => Promise<void>;
-  readonly #plaintextReader: ReadableStreamDefaultReader<Uint8Array>;
-  readonly #plaintextWriter: WritableStreamDefaultWriter<Uint8Array>;
-  readonly #recordReader: ReadableStreamDefaultReader<Uint8Array>;
-  readonly #recordWriter: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #wire: ChunkSink;
+  readonly #plaintext: StagedSource;
+  readonly #sending = new ChunkRelay();
+  readonly #records: StagedSource;
   /** Settles when all that we sent, with CLOSE, is in the stream below. */
   readonly #outbound: Promise<void>;
   readonly #aborted = Promise.withResolvers<never>();
@@ -34,33 +36,24 @@ export class SecureTransport implements ByteTransport {
   /** The half close of the stream below, of which nobody needs to know. */
   #halfClose?: Promise<void>;
 
-  constructor(
-    stream: MaybeClosable,
-    { encryption, decryption, stop }: SecureStages,
-  ) {
+  constructor(stream: MaybeClosable, encryption: Encryption) {
     this.#stream = stream;
-    this.#stopEncryption = stop;
-    this.#plaintextReader = decryption.readable.getReader();
-    this.#plaintextWriter = encryption.writable.getWriter();
-    this.#recordReader = encryption.readable.getReader();
-    this.#recordWriter = stream.writable.getWriter();
+    this.#wire = outboundOf(stream);
+    this.#plaintext = encryption.open(inboundOf(stream, encryption), {
+      // What is not authentic ends our direction too, even if nobody reads.
+      eager: true,
+      onFailure: (error) => this.#endAt(error),
+    });
+    this.#records = encryption.seal(this.#sending);
     this.#outbound = this.#sendRecords();
-    // What is not authentic ends our direction too, even if nobody reads.
-    stream.readable.pipeTo(decryption.writable)
-      .catch((error) => this.#endAt(error));
     // Whoever reads or writes next learns of a failure.
     this.#aborted.promise.catch(() => {});
     this.#outbound.catch(() => {});
-    this.#plaintextReader.closed.catch(() => {});
-    this.#plaintextWriter.closed.catch(() => {});
-    this.#recordReader.closed.catch(() => {});
-    this.#recordWriter.closed.catch(() => {});
   }
 
   async read(): Promise<Uint8Array | null> {
     try {
-      const { done, value } = await this.#plaintextReader.read();
-      return done ? null : value;
+      return await this.#plaintext.next() ?? null;
     } catch (error) {
       throw asLost(error);
     }
@@ -68,7 +61,7 @@ export class SecureTransport implements ByteTransport {
 
   async write(data: Uint8Array): Promise<void> {
     try {
-      await this.#plaintextWriter.write(data);
+      await this.#sending.give(data);
     } catch (error) {
       throw asLost(error);
     }
@@ -98,7 +91,7 @@ export class SecureTransport implements ByteTransport {
       await this.abort(error);
     } finally {
       clearTimeout(timer);
-      await this.#plaintextReader.cancel().catch(() => {});
+      await this.#plaintext.cancel(undefined);
     }
   }
 
@@ -110,25 +103,26 @@ export class SecureTransport implements ByteTransport {
   async #abort(reason: unknown): Promise<void> {
     this.#endAt(reason);
     this.#stream.abort?.(reason);
-    await this.#plaintextReader.cancel(reason).catch(() => {});
-    await this.#stopEncryption();
+    await Promise.all([
+      this.#plaintext.cancel(reason),
+      this.#records.cancel(reason),
+    ]);
   }
 
   /** Ends our direction without CLOSE, even behind a write that is stuck. */
   #endAt(reason: unknown): void {
     this.#aborted.reject(reason);
-    this.#recordWriter.abort(reason).catch(() => {});
-    this.#recordReader.cancel(reason).catch(() => {});
+    this.#wire.abort(reason);
+    this.#records.cancel(reason);
   }
 
   async #sendRecords(): Promise<void> {
     try {
       for (;;) {
-        const { done, value } = await this.#recordReader.read();
-        if (done) break;
-        if (value.byteLength === 0) continue;
-        await this.#recordWriter.write(value);
-        if (this.#stream instanceof ByteStream) recycle(value);
+        const records = await this.#records.next();
+        if (records === undefined) return;
+        await this.#wire.write(records);
+        if (this.#stream instanceof ByteStream) recycle(records);
       }
     } catch (error) {
       this.#endAt(error);
@@ -137,13 +131,11 @@ export class SecureTransport implements ByteTransport {
   }
 
   async #endOutbound(): Promise<void> {
-    await Promise.race([
-      this.#plaintextWriter.close().then(() => this.#outbound),
-      this.#aborted.promise,
-    ]);
+    this.#sending.close();
+    await Promise.race([this.#outbound, this.#aborted.promise]);
     // CLOSE is the end. That the stream below ends too is a courtesy, which may
     // fail as the peer may be gone, and must not wait until the peer reads it.
-    this.#halfClose = this.#recordWriter.close().catch(() => {});
+    this.#halfClose = this.#wire.close().catch(() => {});
   }
 }
 

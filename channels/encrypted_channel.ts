@@ -4,7 +4,7 @@ import {
   SecureHandshake,
   type SecureTestOptions,
 } from "./_secure_handshake.ts";
-import { openEncryption } from "./_secure_stages.ts";
+import { openEncryption } from "./_encryption.ts";
 import { openStages, type StagedOptions } from "./_staged_options.ts";
 import { Channel } from "./channel.ts";
 import type { ChannelOptions } from "./_options.ts";

@@ -1,8 +1,3 @@
-import {
-  otherDirection,
-  recordParser,
-  type TiedOptions,
-} from "./_tied_options.ts";
 import { PlaintextQueue } from "./_plaintext_queue.ts";
 import { assertRecordArguments } from "./_record.ts";
 import { RecordDecryptor } from "./_record_decryptor.ts";
@@ -36,7 +31,6 @@ export class RecordDecryptionStream
   readonly writable: WritableStream<Uint8Array>;
 
   readonly #plaintext: PlaintextQueue;
-  readonly #otherDirection: AbortController | undefined;
   /** Made while the writable end starts. */
   #decryptor: RecordDecryptor | undefined;
   #controller!: WritableStreamDefaultController;
@@ -53,8 +47,6 @@ export class RecordDecryptionStream
   constructor(key: Uint8Array, options: RecordStreamOptions = {}) {
     assertRecordArguments(key, options);
     const { sender = "initiator", rekeyInterval } = options;
-    const tied: TiedOptions = options;
-    this.#otherDirection = tied[otherDirection];
     this.#plaintext = new PlaintextQueue(async (reason) => {
       this.#fail(reason);
       await this.#decryptor?.stop(); // No earlier than what is in work.
@@ -67,8 +59,7 @@ export class RecordDecryptionStream
           expectReady: sender === "initiator",
           rekeyInterval,
         });
-        const parser = tied[recordParser] ?? new RecordParser();
-        this.#decryptor = new RecordDecryptor(opener, parser, {
+        this.#decryptor = new RecordDecryptor(opener, new RecordParser(), {
           enqueue: (body) => this.#plaintext.push(body),
           end: () => this.#plaintext.end(),
           fail: (error) => this.#fail(error),
@@ -100,8 +91,6 @@ export class RecordDecryptionStream
     this.#failure = { error };
     this.#decryptor?.stop();
     this.#controller.error(error);
-    // Who has read the end reads no more, so this must show elsewhere.
-    if (this.#plaintext.closed) this.#otherDirection?.abort(error);
-    else this.#plaintext.fail(error);
+    this.#plaintext.fail(error);
   }
 }

@@ -5,12 +5,6 @@ import {
 } from "./_record.ts";
 import { RecordEncryptor } from "./_record_encryptor.ts";
 import { RecordSealer } from "./_record_sealer.ts";
-import {
-  onStart,
-  otherDirection,
-  pooledOutput,
-  type TiedOptions,
-} from "./_tied_options.ts";
 import type { RecordStreamOptions } from "./record_stream_options.ts";
 
 /**
@@ -58,28 +52,21 @@ export class RecordEncryptionStream
   constructor(key: Uint8Array, options: RecordStreamOptions = {}) {
     assertRecordArguments(key, options);
     const { sender = "initiator", rekeyInterval } = options;
-    const tied: TiedOptions = options;
-    const { [otherDirection]: inbound, [pooledOutput]: pooled = false } = tied;
-    let encryptor: RecordEncryptor;
+    let encryptor: RecordEncryptor | undefined;
 
     super(
       {
         async start(controller) {
-          tied[onStart]?.(async () => await encryptor?.stop());
-          inbound?.signal.addEventListener("abort", () => {
-            encryptor?.stop();
-            controller.error(inbound.signal.reason);
-          });
           const sealer = await RecordSealer.create(key, rekeyInterval);
-          encryptor = new RecordEncryptor(sealer, { sender, pooled }, {
+          encryptor = new RecordEncryptor(sealer, { sender, pooled: false }, {
             // It throws if the stage was given up while it was being closed.
             enqueue: (chunk) => controller.enqueue(chunk),
             end() {}, // The writable end says so itself.
             fail: (error) => controller.error(error),
           });
         },
-        transform: (chunk) => encryptor.write(chunk),
-        flush: () => encryptor.end(),
+        transform: (chunk) => encryptor!.write(chunk),
+        flush: () => encryptor!.end(),
         cancel() {
           // Not awaited: the platform drops what is written until this settles,
           // and a writer that never waits would keep it from settling.

@@ -5,7 +5,7 @@ import {
   SecureHandshake,
   type SecureTestOptions,
 } from "./_secure_handshake.ts";
-import { openRecords } from "./_secure_stages.ts";
+import { openEncryption } from "./_encryption.ts";
 import { SecureTransport } from "./_secure_transport.ts";
 import type { SecureOptions } from "./secure_options.ts";
 
@@ -98,7 +98,7 @@ export class SecureStream extends ByteStream {
     const { rekeyInterval }: SecureTestOptions = options;
     const transport = new SecureTransport(
       stream,
-      openRecords(stream, session, { rekeyInterval }),
+      await openEncryption(stream, session, { rekeyInterval }),
     );
     return new SecureStream(transport, describe(stream));
   }

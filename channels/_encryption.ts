@@ -1,0 +1,84 @@
+import type { Lender } from "../streams/_inbound.ts";
+import { ByteStream } from "../streams/byte_stream.ts";
+import type { ByteStreamPair } from "../streams/byte_stream_pair.ts";
+import { StagedSource } from "./_chunk_stage.ts";
+import type { ChunkSource } from "./_ends.ts";
+import { RecordDecryptor } from "./_record_decryptor.ts";
+import { RecordEncryptor } from "./_record_encryptor.ts";
+import { RecordOpener } from "./_record_opener.ts";
+import { RecordParser } from "./_record_parser.ts";
+import { RecordSealer } from "./_record_sealer.ts";
+import type { SecureSession } from "./_secure_handshake.ts";
+
+/** How {@linkcode Encryption.open} differs from the default. */
+interface OpenOptions {
+  /** Whether to decrypt ahead of whoever reads, within bounds. */
+  readonly eager?: boolean;
+  /** Told of a failure at once; who reads learns of it after what came before. */
+  readonly onFailure?: (error: unknown) => void;
+}
+
+/** Encryption of both directions of one connection; each is to be used once. */
+export interface Encryption extends Lender {
+  /** The records of what is to be sent. */
+  seal(source: ChunkSource): StagedSource;
+  /** What the received records hold. A failure after its end fails the sealing. */
+  open(source: ChunkSource, options?: OpenOptions): StagedSource;
+}
+
+/** Makes the encryption of what goes over `stream`, and wipes the keys. */
+export async function openEncryption(
+  stream: ByteStreamPair,
+  { role, sendingKey, receivingKey, rest }: SecureSession,
+  { rekeyInterval }: { rekeyInterval?: number } = {},
+): Promise<Encryption> {
+  const making = Promise.all([
+    RecordSealer.create(sendingKey, rekeyInterval),
+    RecordOpener.create(receivingKey, {
+      expectReady: role === "responder",
+      rekeyInterval,
+    }),
+  ]);
+  sendingKey.fill(0);
+  receivingKey.fill(0);
+  const [sealer, opener] = await making;
+  const parser = new RecordParser();
+  // Our own streams are done with a chunk when its write has settled.
+  const pooled = stream instanceof ByteStream;
+  let sealed: StagedSource | undefined;
+  return {
+    seal: (source) =>
+      sealed = new StagedSource(
+        source,
+        (sink) => new RecordEncryptor(sealer, { sender: role, pooled }, sink),
+      ),
+    open: (source, { eager, onFailure } = {}) =>
+      new StagedSource(
+        startingWith(rest, source),
+        (sink) => new RecordDecryptor(opener, parser, sink),
+        {
+          eager,
+          onFailure(error, { late }) {
+            // Who has taken the end takes no more: it must show elsewhere.
+            if (late) sealed?.fail(error);
+            onFailure?.(error);
+          },
+        },
+      ),
+    lend: () => parser.lend(),
+  };
+}
+
+/** `source` after `rest`. */
+function startingWith(rest: Uint8Array, source: ChunkSource): ChunkSource {
+  let first = rest.byteLength > 0 ? rest : undefined;
+  return {
+    next() {
+      if (first === undefined) return source.next();
+      const chunk = first;
+      first = undefined;
+      return Promise.resolve(chunk);
+    },
+    cancel: (reason) => source.cancel(reason),
+  };
+}
