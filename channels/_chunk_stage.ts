@@ -86,8 +86,6 @@ export class StagedSource implements ChunkSource, StageSink {
 
   /** Settles when nothing is under way any more. */
   cancel(reason: unknown): Promise<void> {
-    this.#chunks.clear();
-    this.#size = 0;
     this.#finish({ error: reason });
     this.#source.cancel(reason);
     return this.#stage.stop();

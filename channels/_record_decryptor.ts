@@ -116,7 +116,6 @@ export class RecordDecryptor implements ChunkStage {
   #fail(error: unknown): void {
     if (this.#failed) return;
     this.#failed = true;
-    this.#opened.stop();
     this.#sink.fail(error);
   }
 }

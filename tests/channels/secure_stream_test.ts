@@ -7,6 +7,7 @@ import {
   assertStrictEquals,
   assertStringIncludes,
 } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { concat } from "@std/bytes/concat";
 import { encodeHex } from "@std/encoding/hex";
 import { mock } from "node:test";
@@ -284,6 +285,40 @@ Deno.test("SecureStream.abort fails every call with its reason, and the peer tak
   assertStrictEquals(failure.cause, reason);
   await assertRejects(() => b.read(1), ConnectionLostError);
   assertInstanceOf(await b.finished, ConnectionLostError);
+});
+
+Deno.test("SecureStream.abort fails a write that waits for a peer that does not read", async () => {
+  const { near, far } = bareEnds();
+  const [a, b] = await openPair([near, far]);
+  const reason = new Error("given up");
+  let write = a.write(noise(100_000));
+  const isStuck = () =>
+    Promise.race([write.then(() => false), delay(100).then(() => true)]);
+  while (!await isStuck()) write = a.write(noise(100_000));
+  a.abort(reason);
+  assertStrictEquals(await reasonOf(write), reason);
+  assertInstanceOf(await a.finished, StreamClosedError);
+  b.abort();
+  await b.finished;
+});
+
+Deno.test("SecureStream fails its writes for a record that is not authentic, though nobody reads", async () => {
+  let forged = false;
+  const forger = new TransformStream<Uint8Array, Uint8Array>({
+    transform(chunk, controller) {
+      const copy = chunk.slice();
+      if (forged) copy[copy.length - 1]! ^= 1;
+      controller.enqueue(copy);
+    },
+  });
+  const [a, b] = await openPair(barePairs(forger));
+  forged = true;
+  await a.write(noise(10));
+  await settle();
+  assertInstanceOf(await reasonOf(b.write(noise(1))), EncryptionError);
+  assertInstanceOf(await b.finished, EncryptionError);
+  a.abort();
+  await a.finished;
 });
 
 Deno.test("SecureStream fails both directions when the stream below ends without CLOSE", async () => {
