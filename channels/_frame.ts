@@ -19,7 +19,7 @@ export const TRAILER = 0x0A;
 /** The flag of a payload as it is. */
 export const PLAIN = 0;
 /** The flag of a zlib payload. Received, any other than 0 means the same. */
-export const COMPRESSED = 1;
+const COMPRESSED = 1;
 
 /** Writes the header of a frame of `length` bytes at `at`. */
 export function writeHeader(

@@ -19,7 +19,6 @@ export class PlaintextQueue {
   /** Whether a reader waits. */
   #wanted = false;
   #end: "open" | "ended" | { readonly error: unknown } = "open";
-  #closed = false;
   /** Wakes who waits for room. */
   #roomy?: () => void;
 
@@ -35,11 +34,6 @@ export class PlaintextQueue {
       },
       cancel: (reason) => onCancel(reason),
     }, { highWaterMark: 0 });
-  }
-
-  /** Whether `readable` has been closed. */
-  get closed(): boolean {
-    return this.#closed;
   }
 
   /** Appends plaintext. */
@@ -84,7 +78,6 @@ export class PlaintextQueue {
       this.#controller.enqueue(chunk);
     } else if (this.#end === "ended") {
       this.#wanted = false;
-      this.#closed = true;
       this.#controller.close();
     } else if (this.#end !== "open") {
       this.#controller.error(this.#end.error);

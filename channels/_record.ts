@@ -12,7 +12,7 @@ export const RECORD_HEADER_LENGTH = 2;
 /** The least that the header may announce: a type and the tag. */
 export const MIN_RECORD_LENGTH = 1 + TAG_LENGTH;
 /** The most that the header can announce. */
-export const MAX_RECORD_LENGTH = 65_535;
+const MAX_RECORD_LENGTH = 65_535;
 /** The most that one record carries. */
 export const MAX_BODY_LENGTH = MAX_RECORD_LENGTH - MIN_RECORD_LENGTH;
 

@@ -1,5 +1,5 @@
-import { deframing } from "./_deframing.ts";
-import type { FrameBatch } from "./_frame_batch.ts";
+import { assertChunk } from "./_assert_message.ts";
+import { FrameBatch } from "./_frame_batch.ts";
 import { FrameDecoder } from "./_frame_decoder.ts";
 import { assertMaxMessageSize, DEFAULT_MAX_MESSAGE_SIZE } from "./_options.ts";
 import { inflate } from "./_zlib.ts";
@@ -63,6 +63,24 @@ export class FrameDecoderStream
     this.readable = messages(readable, maxMessageSize);
     this.writable = writable;
   }
+}
+
+/** The stage that `decoder` works in: one chunk at a time, when somebody reads. */
+function deframing(
+  decoder: FrameDecoder,
+): TransformStream<Uint8Array, FrameBatch> {
+  return new TransformStream({
+    transform(chunk, controller) {
+      assertChunk(chunk);
+      const batch = new FrameBatch();
+      try {
+        decoder.decode(chunk, batch);
+      } finally { // What was whole before a fault is still received.
+        if (batch.size > 0) controller.enqueue(batch);
+      }
+    },
+    flush: () => decoder.end(),
+  });
 }
 
 /** The messages of batches, one by one; each compressed one is inflated when it is its turn. */
