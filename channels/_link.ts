@@ -40,7 +40,7 @@ export class Link implements PipelineHooks {
   /**
    * Whether a payload may be handed on as it is. Our own streams are done with a
    * chunk when its write has settled, encryption has copied it when it takes the
-   * next. Batching holds on to it, and any other pair may well pass it on.
+   * next. Any other pair may well pass it on.
    */
   readonly lends: boolean;
 
@@ -81,7 +81,7 @@ export class Link implements PipelineHooks {
       config;
     const ours = stream instanceof ByteStream;
     assertUnlocked(stream);
-    this.lends = (ours || open !== undefined) && batching === undefined;
+    this.lends = ours || open !== undefined;
     this.#stream = stream;
     this.#config = config;
     this.#decoder = new FrameDecoder(maxMessageSize, heartbeat !== undefined);
@@ -94,7 +94,7 @@ export class Link implements PipelineHooks {
         : stallTimeout > 0
         ? { ...DEFAULT_SIZES, slice: STREAM_CHUNK_SIZE }
         : DEFAULT_SIZES,
-      this.lends,
+      this.lends && batching === undefined, // Which holds on to a chunk.
       this,
     );
     if (open) {

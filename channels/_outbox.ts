@@ -105,14 +105,15 @@ export class Outbox implements ChunkSource {
   /**
    * Accepts a message, for which there must be room.
    *
-   * @returns Nothing if the payload was copied; otherwise settles when the first
-   * stage has consumed it.
+   * @returns Nothing if the payload was copied; otherwise settles when it is no
+   * longer in use.
    */
   put(payload: Uint8Array, compressed: boolean): Promise<void> | undefined {
     const copied = this.#encoder.encode(payload, compressed);
     this.#queuedBytes += payload.byteLength + FRAME_OVERHEAD;
     if (this.#turn === undefined || this.#encoder.hasFullChunk) this.#wakeUp();
-    return copied ? undefined : appendTo(this.#borrowed);
+    if (copied) return undefined;
+    return this.#recycles ? appendTo(this.#borrowed) : this.barrier();
   }
 
   /**
@@ -209,7 +210,7 @@ export class Outbox implements ChunkSource {
     this.#underWay = undefined;
     this.#queuedBytes -= this.#sizeUnderWay;
     if (this.#encoder.takenEndsPayload) this.#borrowed.shift()?.resolve();
-    else if (this.#recycles) recycle(chunk);
+    if (this.#recycles) recycle(chunk);
     while (
       this.#waiting.size > 0 && this.#queuedBytes < this.#highWaterMark
     ) {
