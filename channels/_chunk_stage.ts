@@ -131,8 +131,14 @@ export class StagedSource implements ChunkSource, StageSink {
           await new Promise<void>((resolve) => this.#wake = resolve);
         }
         if (this.#failed) return;
-        // After the end as well: what comes then may be a failure.
-        const chunk = await this.#source.next();
+        // After the end as well: what comes then may be a failure of the stage.
+        let chunk;
+        try {
+          chunk = await this.#source.next();
+        } catch (error) {
+          if (this.#over) return; // It is all the same then how the source ends.
+          throw error;
+        }
         if (this.#failed) return;
         if (chunk === undefined) break;
         const room = this.#stage.write(chunk);

@@ -27,12 +27,12 @@ export const DEFAULT_SIZES: ChunkSizes = {
 };
 
 /** A chunk that is complete. */
-interface SealedChunk {
+export interface EncodedChunk {
   readonly bytes: Uint8Array;
   /** How many frames begin in it. */
   readonly frames: number;
-  /** Whether it is the last slice of a payload that was not copied. */
-  readonly endsPayload: boolean;
+  /** If it is a slice of a payload that was not copied: whether it is the last. */
+  readonly slice?: "last" | "other";
 }
 
 /**
@@ -43,7 +43,7 @@ interface SealedChunk {
 export class FrameEncoder {
   readonly #sizes: ChunkSizes;
   /** Chunks that are complete, the next to be taken first. */
-  readonly #sealed = new Fifo<SealedChunk>();
+  readonly #sealed = new Fifo<EncodedChunk>();
   #hasFullChunk = false;
   /** The chunk being filled is `#buffer` from `#start` to `#filled`. */
   #buffer: Uint8Array = EMPTY;
@@ -51,7 +51,6 @@ export class FrameEncoder {
   #filled = 0;
   /** How many frames begin in it. */
   #frames = 0;
-  #taken: SealedChunk | undefined;
 
   constructor(sizes: ChunkSizes = DEFAULT_SIZES) {
     this.#sizes = sizes;
@@ -67,22 +66,12 @@ export class FrameEncoder {
     return this.#filled === this.#start && !this.#hasFullChunk;
   }
 
-  /** How many frames began in the chunk that was taken last. */
-  get takenFrames(): number {
-    return this.#taken?.frames ?? 0;
-  }
-
-  /** Whether the chunk that was taken last is the end of a payload that was not copied. */
-  get takenEndsPayload(): boolean {
-    return this.#taken?.endsPayload ?? false;
-  }
-
   /**
    * Appends one frame.
    *
    * @returns Whether the payload was copied. If not, chunks yet to be taken are
-   * views of it, of which {@linkcode takenEndsPayload} tells the last. The frame's
-   * last byte is not in it, and can so leave with the frame that follows.
+   * slices of it. The frame's last byte comes after them, and can so leave with the
+   * frame that follows.
    */
   encode(payload: Uint8Array, compressed: boolean): boolean {
     const { byteLength } = payload;
@@ -111,12 +100,11 @@ export class FrameEncoder {
   }
 
   /** Removes the next chunk, complete or not; `undefined` if there is none. */
-  take(): Uint8Array | undefined {
+  take(): EncodedChunk | undefined {
     if (!this.#hasFullChunk) this.#seal();
     const chunk = this.#sealed.shift();
     this.#hasFullChunk = this.#sealed.size > 0;
-    this.#taken = chunk;
-    return chunk?.bytes;
+    return chunk;
   }
 
   /** Copies a frame that is longer than a chunk. */
@@ -144,7 +132,8 @@ export class FrameEncoder {
     this.#putHeader(byteLength, compressed);
     this.#seal();
     for (let at = 0; at < byteLength; at += slice) {
-      this.#push(payload.subarray(at, at + slice), at + slice >= byteLength);
+      const isLast = at + slice >= byteLength;
+      this.#push(payload.subarray(at, at + slice), isLast ? "last" : "other");
     }
     this.#reserve(TRAILER_SIZE);
     this.#buffer[this.#filled++] = TRAILER;
@@ -161,8 +150,9 @@ export class FrameEncoder {
   #reserve(size: number): void {
     if (this.#filled + size <= this.#buffer.byteLength) return;
     const { limit } = this.#sizes;
-    // What is a chunk already is not worth a copy.
-    if (this.#filled - this.#start > SMALL_BUFFER) this.#seal();
+    // What is a chunk already is not worth a copy, and none may pass the limit.
+    const length = this.#filled - this.#start;
+    if (length > SMALL_BUFFER || length + size > limit) this.#seal();
     const begun = this.#buffer.subarray(this.#start, this.#filled);
     const needed = begun.byteLength + size;
     const buffer = needed > SMALL_BUFFER
@@ -179,13 +169,16 @@ export class FrameEncoder {
     if (this.#filled === this.#start) return;
     this.#push(this.#buffer.subarray(this.#start, this.#filled));
     this.#start = this.#filled;
-    if (this.#buffer.byteLength <= SMALL_BUFFER) return; // Its rest will do for more.
+    // The rest of a small buffer will do for more; without one the chunk is all of
+    // it, which whoever takes the chunk may keep.
+    const { byteLength } = this.#buffer;
+    if (byteLength <= SMALL_BUFFER && this.#filled < byteLength) return;
     this.#buffer = EMPTY;
     this.#start = this.#filled = 0;
   }
 
-  #push(bytes: Uint8Array, endsPayload = false): void {
-    this.#sealed.push({ bytes, frames: this.#frames, endsPayload });
+  #push(bytes: Uint8Array, slice?: EncodedChunk["slice"]): void {
+    this.#sealed.push({ bytes, frames: this.#frames, slice });
     this.#hasFullChunk = true;
     this.#frames = 0;
   }

@@ -2,7 +2,11 @@ import { recycle } from "./_chunk_pool.ts";
 import { Fifo } from "./_fifo.ts";
 import { FRAME_OVERHEAD } from "./_frame.ts";
 import type { ChunkSource } from "./_ends.ts";
-import { type ChunkSizes, FrameEncoder } from "./_frame_encoder.ts";
+import {
+  type ChunkSizes,
+  type EncodedChunk,
+  FrameEncoder,
+} from "./_frame_encoder.ts";
 import { handled, rejectHandled } from "./_handled.ts";
 
 /** A message that waits for room. */
@@ -37,7 +41,7 @@ export class Outbox implements ChunkSource {
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   #queuedBytes = 0;
   /** The chunk that was handed out last, until the first stage has consumed it. */
-  #underWay: Uint8Array | undefined;
+  #underWay: EncodedChunk | undefined;
   /** Its length: a stream may have taken its memory away by then. */
   #sizeUnderWay = 0;
   readonly #waiting = new Fifo<Waiter>();
@@ -94,7 +98,7 @@ export class Outbox implements ChunkSource {
 
   /** Messages in the chunk that was handed out last. */
   get framesUnderWay(): number {
-    return this.#encoder.takenFrames;
+    return this.#underWay?.frames ?? 0;
   }
 
   /** Whether a message would be accepted at once. */
@@ -209,8 +213,8 @@ export class Outbox implements ChunkSource {
     if (chunk === undefined) return;
     this.#underWay = undefined;
     this.#queuedBytes -= this.#sizeUnderWay;
-    if (this.#encoder.takenEndsPayload) this.#borrowed.shift()?.resolve();
-    if (this.#recycles) recycle(chunk);
+    if (chunk.slice === "last") this.#borrowed.shift()?.resolve();
+    if (chunk.slice === undefined && this.#recycles) recycle(chunk.bytes);
     while (
       this.#waiting.size > 0 && this.#queuedBytes < this.#highWaterMark
     ) {
@@ -232,8 +236,8 @@ export class Outbox implements ChunkSource {
     if (this.#failure) return taker(Promise.reject(this.#failure.reason));
     const chunk = this.#encoder.take();
     this.#underWay = chunk;
-    this.#sizeUnderWay = chunk?.byteLength ?? 0;
-    taker(chunk);
+    this.#sizeUnderWay = chunk?.bytes.byteLength ?? 0;
+    taker(chunk?.bytes);
   }
 }
 

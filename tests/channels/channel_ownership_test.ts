@@ -247,3 +247,52 @@ Deno.test("Channel lets one kept message keep no more than 64 KiB alive", async 
   }
   await channel.close();
 });
+
+Deno.test("Channel does not take memory back that it gave to a bare pair, though that is sent on", async () => {
+  const written: Uint8Array[] = [];
+  const keeper = {
+    readable: new ReadableStream<Uint8Array>(),
+    writable: new WritableStream<Uint8Array>({
+      write: (chunk) => void written.push(chunk),
+    }),
+  };
+  const giver = new Channel(keeper);
+  await giver.send(noise(131_066)); // With its frame just a whole buffer.
+  await giver.flush();
+  const chunk = written.find((chunk) => chunk.byteLength === 131_072)!;
+  const before = chunk.slice();
+  await using channels = await channelsOver(JOINTS["memory"]!());
+  const { near, far } = channels;
+  await near.send(chunk); // Too long for a copy.
+  await far.recv();
+  for (let i = 0; i < 5; i++) {
+    await Promise.all([near.send(noise(100_000).fill(0xee)), far.recv()]);
+  }
+  assertEquals(chunk, before);
+  giver.abort();
+});
+
+Deno.test("Channel goes on after a chunk of any length on a pair that takes memory away", async () => {
+  const make = () => {
+    let source!: ReadableByteStreamController;
+    const readable = new ReadableStream({
+      type: "bytes",
+      start: (controller) => void (source = controller),
+    });
+    const writable = new WritableStream<Uint8Array<ArrayBuffer>>({
+      write: (chunk) => source.enqueue(chunk), // Which detaches it.
+      close: () => source.close(),
+    });
+    return { readable, writable };
+  };
+  const [there, back] = [make(), make()];
+  await using channels = await channelsOver({
+    near: { readable: back.readable, writable: there.writable },
+    far: { readable: there.readable, writable: back.writable },
+  });
+  const { near, far } = channels;
+  for (const size of [10, 1018, 1018, 66_042, 66_042, 131_066, 131_066, 1]) {
+    await near.send(noise(size));
+    assertEquals(await far.recv(), noise(size));
+  }
+});

@@ -261,6 +261,35 @@ Deno.test("EncryptedChannel fails both directions for a byte after CLOSE, though
   assertStrictEquals(await reasonOf(channel.send(noise(1))), failure);
 });
 
+Deno.test("EncryptedChannel does not mind how the transport ends after CLOSE", async () => {
+  for (const first of ["the failure", "the read"]) {
+    const { near, far } = bareEnds();
+    const fragile = manualPair({
+      write: (chunk) => writer.write(chunk),
+    });
+    const writer = far.writable.getWriter();
+    const relay = (async () => {
+      for await (const chunk of far.readable) fragile.source.enqueue(chunk);
+    })();
+    const one = new EncryptedChannel(near, KEY);
+    const other = new EncryptedChannel(fragile, KEY);
+    await one.send(noise(10));
+    await one.writable.close();
+    await relay;
+    while (fragile.source.desiredSize !== 0) await settle(); // A failure drops what is queued.
+    const fail = () => fragile.source.error(new Error("reset"));
+    if (first === "the failure") fail();
+    assertEquals(await other.recv(), noise(10));
+    assertEquals(await other.recv(), null);
+    fail();
+    await settle();
+    await other.send(noise(20));
+    assertEquals(await one.recv(), noise(20));
+    one.abort();
+    other.abort();
+  }
+});
+
 Deno.test("EncryptedChannel takes an end without CLOSE for a lost connection, after what was whole", async () => {
   const options: SecureTestOptions = {};
   for (const join of Object.values(JOINTS)) {

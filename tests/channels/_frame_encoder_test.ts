@@ -1,0 +1,99 @@
+import { assertEquals, assertLessOrEqual } from "@std/assert";
+import { FrameBatch } from "../../channels/_frame_batch.ts";
+import { FrameDecoder } from "../../channels/_frame_decoder.ts";
+import {
+  type ChunkSizes,
+  DEFAULT_SIZES,
+  FrameEncoder,
+} from "../../channels/_frame_encoder.ts";
+import { MAX_BODY_LENGTH } from "../../channels/_record.ts";
+import { around, noise, randomOf, seed } from "./_support.ts";
+
+const SIZES: readonly ChunkSizes[] = [
+  DEFAULT_SIZES,
+  { limit: MAX_BODY_LENGTH, slice: MAX_BODY_LENGTH },
+  { ...DEFAULT_SIZES, slice: 64_000 },
+];
+
+/** Lengths about every size that a chunk or a buffer has, with and without frames. */
+const LENGTHS = around(
+  512,
+  1018,
+  1024,
+  32_768,
+  64_000,
+  65_512,
+  65_518,
+  65_538,
+  65_544,
+  66_042,
+  66_048,
+  131_066,
+  131_072,
+);
+
+/** Encodes `lengths`, takes a chunk now and then, and decodes what was taken. */
+function lengthsAfter(
+  sizes: ChunkSizes,
+  lengths: readonly number[],
+  takesNow: () => boolean,
+): number[] {
+  const encoder = new FrameEncoder(sizes);
+  const decoder = new FrameDecoder(1 << 20);
+  const decoded: number[] = [];
+  const take = () => {
+    const chunk = encoder.take();
+    if (chunk === undefined) return false;
+    const limit = chunk.slice ? sizes.slice : sizes.limit;
+    assertLessOrEqual(chunk.bytes.byteLength, limit);
+    const batch = new FrameBatch();
+    decoder.decode(chunk.bytes.slice(), batch);
+    while (batch.size > 0) decoded.push(batch.take().byteLength);
+    return true;
+  };
+  for (const length of lengths) {
+    encoder.encode(noise(length), false);
+    if (takesNow()) take();
+  }
+  while (take());
+  decoder.end();
+  return decoded;
+}
+
+Deno.test("FrameEncoder fills no chunk beyond its limit, and loses no byte, whatever the lengths", () => {
+  const random = randomOf(seed());
+  const pick = () =>
+    random() < 0.5
+      ? LENGTHS[Math.floor(random() * LENGTHS.length)]!
+      : Math.floor(random() * 1500);
+  for (let round = 0; round < 1000; round++) {
+    const lengths = Array.from({ length: 6 }, pick);
+    for (const sizes of SIZES) {
+      assertEquals(
+        lengthsAfter(sizes, lengths, () => random() < 0.3),
+        lengths,
+        `round ${round}`,
+      );
+    }
+  }
+});
+
+Deno.test("FrameEncoder takes a frame that just fits into a chunk, behind what was begun", () => {
+  for (
+    const lengths of [
+      [131_076, 131_066, 5],
+      [131_076, 65_512, 5],
+      [1, 300, 130_900, 5],
+      [1, 600, 65_000, 5],
+    ]
+  ) {
+    for (const sizes of SIZES) {
+      for (const takesNow of [true, false]) {
+        assertEquals(lengthsAfter(sizes, lengths, () => takesNow), lengths);
+      }
+      let first = true; // As a channel does after a pause.
+      const takesFirst = () => first && !(first = false);
+      assertEquals(lengthsAfter(sizes, lengths, takesFirst), lengths);
+    }
+  }
+});
