@@ -5,11 +5,10 @@ import type { HttpConnectProxy } from "./_tunnels/http_connect.ts";
 import type { ProxyAddress } from "./_tunnels/proxy.ts";
 import type { Socks5Proxy } from "./_tunnels/socks5.ts";
 import type { SshTunnel } from "./_tunnels/ssh.ts";
-import {
-  openTunnel,
-  type TunnelOptions,
-  type TunnelTlsOptions,
-  type TunnelVia,
+import type {
+  TunnelOptions,
+  TunnelTlsOptions,
+  TunnelVia,
 } from "./_tunnels/open_tunnel.ts";
 
 export type {
@@ -73,6 +72,8 @@ export class TunneledSocketStream extends SocketStream {
     port: number,
     options: TunnelOptions,
   ): Promise<TunneledSocketStream> {
+    // Loaded here: most programs need no tunnel.
+    const { openTunnel } = await import("./_tunnels/open_tunnel.ts");
     const { transport, info } = await openTunnel({ host, port }, options);
     return new TunneledSocketStream(transport, info);
   }
