@@ -30,7 +30,7 @@ export interface ServeBaseOptions<Address extends Deno.Addr = Deno.Addr>
    * and `"handshake"` when there was no channel yet.
    *
    * By default `"handler"` and `"accept"` are printed with `console.error`. The
-   * others are not, as any stranger can cause them without end.
+   * others are not: a stranger can cause them without end.
    */
   onError?: (error: unknown, info: ErrorInfo) => void;
 

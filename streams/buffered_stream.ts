@@ -23,7 +23,7 @@ export interface BufferedStreamOptions {
  *   written waits for a call that never comes.
  * - A write of `bufferSize` or more passes without being gathered, after what
  *   was gathered before it.
- * - A failure to write what was gathered fails the stream, as any other does.
+ * - A failure to write what was gathered fails the stream, like every other.
  * - `close()` waits at most 5 seconds for what is gathered to leave; if it does
  *   not, `finished` tells with a `StreamTimeoutError`.
  * - Small reads are served from the last chunk of the stream below, without a

@@ -48,7 +48,7 @@ export async function agreeHttpConnect(
   await conversation.write(requestFor(target, proxy));
   for (;;) {
     const { status, reason } = await readHead(conversation);
-    if (status >= 200 && status <= 299) return; // RFC 9110: any of them.
+    if (status >= 200 && status <= 299) return; // RFC 9110: all of these mean success.
     if (status >= 100 && status <= 199 && status !== 101) continue; // Interim.
     throw new ConnectionLostError(
       conversation.because(`the proxy answered ${status} ${reason}`.trim()),
