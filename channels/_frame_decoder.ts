@@ -1,4 +1,5 @@
 import { BufferOverflowError, ConnectionLostError } from "../errors.ts";
+import { freshMemory } from "../streams/_fresh_memory.ts";
 import {
   FRAME_OVERHEAD,
   HEADER_SIZE,
@@ -205,7 +206,7 @@ export class FrameDecoder {
       Math.min(this.#received * MAX_GROWTH, MAX_FIRST_ALLOCATION),
     );
     const whole = this.#length + TRAILER_SIZE + HEADER_SIZE;
-    const grown = new Uint8Array(Math.min(size, whole));
+    const grown = freshMemory(Math.min(size, whole));
     grown.set(this.#payload.subarray(0, this.#payloadFilled));
     this.#payload = grown;
   }
