@@ -4,6 +4,9 @@
  * still sees the rejection.
  */
 
+/** What every call returns that need not wait: one promise for all of them. */
+export const DONE: Promise<void> = Promise.resolve();
+
 /** `promise` itself, marked. */
 export function handled<T>(promise: Promise<T>): Promise<T> {
   promise.catch(ignore);

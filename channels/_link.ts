@@ -13,7 +13,7 @@ import { assertUnlocked } from "./_ends.ts";
 import type { FrameBatch } from "./_frame_batch.ts";
 import { FrameDecoder } from "./_frame_decoder.ts";
 import { DEFAULT_SIZES } from "./_frame_encoder.ts";
-import { handled, rejected, rejectHandled } from "./_handled.ts";
+import { DONE, handled, rejected, rejectHandled } from "./_handled.ts";
 import { Inbox } from "./_inbox.ts";
 import { Liveness } from "./_liveness.ts";
 import { Outbox } from "./_outbox.ts";
@@ -101,7 +101,7 @@ export class Link implements PipelineHooks {
       this.ready = handled(this.#open(open)); // Every other call tells as well.
     } else {
       this.#assemble({});
-      this.ready = READY;
+      this.ready = DONE;
     }
   }
 
@@ -372,4 +372,3 @@ export class Link implements PipelineHooks {
 /** With encryption a full chunk makes one whole record. */
 const RECORD_SIZES = { limit: MAX_BODY_LENGTH, slice: MAX_BODY_LENGTH };
 const EMPTY = new Uint8Array(0);
-const READY = Promise.resolve();

@@ -5,16 +5,14 @@ const MAX_AHEAD = 256;
 /** ... and the bytes after which it takes no more: inflated ones may be large. */
 const BYTES_AHEAD = 65_536;
 
-/** The parts of a channel that its other faces are made of. */
-interface MessageDuplex {
-  send(message: Uint8Array): Promise<void>;
+/** The part of a channel that its receiving faces are made of. */
+interface MessageSource {
   recv(): Promise<Uint8Array | null>;
-  abort(reason?: unknown): void;
 }
 
 /** The messages of a channel as a stream. */
 export function messageReadable(
-  channel: MessageDuplex,
+  channel: MessageSource,
   link: Link,
 ): ReadableStream<Uint8Array> {
   return new ReadableStream<Uint8Array>({
@@ -42,21 +40,6 @@ export function messageReadable(
   }, { highWaterMark: 0 });
 }
 
-/** A stream that sends through a channel. */
-export function messageWritable(
-  channel: MessageDuplex,
-  link: Link,
-): WritableStream<Uint8Array> {
-  return new WritableStream<Uint8Array>({
-    start(controller) {
-      link.onFailure((reason) => controller.error(reason));
-    },
-    write: (message) => channel.send(message),
-    close: () => link.endOutbound(),
-    abort: (reason) => channel.abort(reason),
-  });
-}
-
 /** The next message if it is there and sound: what cannot be inflated fails the channel. */
 function takeSound({ inbox }: Link): Uint8Array | undefined {
   try {
@@ -68,7 +51,7 @@ function takeSound({ inbox }: Link): Uint8Array | undefined {
 
 /** The messages of a channel as an iterator, which a local close ends. */
 export function messageIterator(
-  channel: MessageDuplex,
+  channel: MessageSource,
   link: Link,
 ): AsyncIterableIterator<Uint8Array> {
   const iterator: AsyncIterableIterator<Uint8Array> = {
@@ -85,7 +68,7 @@ export function messageIterator(
 }
 
 async function nextOf(
-  channel: MessageDuplex,
+  channel: MessageSource,
   link: Link,
 ): Promise<IteratorResult<Uint8Array>> {
   try {

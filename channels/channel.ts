@@ -3,13 +3,10 @@ import type { StreamError } from "../errors.ts";
 import type { SignalOptions } from "../streams/byte_stream.ts";
 import type { ByteStreamPair } from "../streams/byte_stream_pair.ts";
 import { isCopied } from "./_frame_encoder.ts";
-import { handled, rejected } from "./_handled.ts";
+import { DONE, handled, rejected } from "./_handled.ts";
 import { Link } from "./_link.ts";
-import {
-  messageIterator,
-  messageReadable,
-  messageWritable,
-} from "./_message_streams.ts";
+import { messageIterator, messageReadable } from "./_message_streams.ts";
+import { MessageWritable } from "./_message_writable.ts";
 import { openStages, type StagedOptions } from "./_staged_options.ts";
 import { deflateIfSmaller } from "./_zlib.ts";
 import {
@@ -150,7 +147,7 @@ export class Channel implements AsyncIterable<Uint8Array>, AsyncDisposable {
     const refusal = this.#refusal(message, options);
     if (refusal) return rejected(refusal.reason);
     const { outbox } = this.#link;
-    if (outbox.hasRoom) return this.#put(message, options) ?? SENT;
+    if (outbox.hasRoom) return this.#put(message, options) ?? DONE;
     return outbox.putLater(
       () => this.#put(message, options),
       options?.signal,
@@ -249,7 +246,7 @@ export class Channel implements AsyncIterable<Uint8Array>, AsyncDisposable {
    * them: the peer receives `null`, and we go on receiving.
    */
   get writable(): WritableStream<Uint8Array> {
-    return this.#writable ??= messageWritable(this, this.#link);
+    return this.#writable ??= new MessageWritable(this, this.#link);
   }
 
   /**
@@ -327,6 +324,3 @@ export class Channel implements AsyncIterable<Uint8Array>, AsyncDisposable {
 
 /** The options of all channels without any. */
 const DEFAULTS = resolveOptions({});
-
-/** What every `send()` that need not wait returns: one promise for all of them. */
-const SENT = Promise.resolve();
