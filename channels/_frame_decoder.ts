@@ -14,13 +14,11 @@ import { MAX_NEIGHBOURS, MessagePool } from "./_message_pool.ts";
 const MAX_GROWTH = 16;
 /** What may be taken for a payload before any of it has arrived, in bytes: at first ... */
 const FIRST_ALLOCATION = 1024;
-/** ... and at most, once the peer has sent a good part of that in earlier frames: 1 MiB and what follows it. */
+/** ... and at most, once the peer has sent a good part of that in earlier frames: 1 MiB and what follows it, ... */
 const MAX_FIRST_ALLOCATION = 1_048_576 + TRAILER_SIZE + HEADER_SIZE;
-/**
- * The shortest payload whose memory is lent, in bytes. Of shorter ones a large
- * read brings many at once, which saves more than the copy of one that is cut.
- */
-const MIN_LOAN = 32_768;
+/* ... or as much as it has once sent as one payload. */
+/** The shortest payload whose memory is lent, in bytes; of shorter ones few are cut. */
+const MIN_LOAN = 2048;
 
 /** What a batch takes beside its bytes, so that many small ones are not free. */
 const BATCH_OVERHEAD = 256;
@@ -44,6 +42,10 @@ export class FrameDecoder {
   #payloadFilled = 0;
   /** Bytes of earlier chunks. */
   #received = 0;
+  /** What the longest payload that was put together took, in bytes. */
+  #largest = 0;
+  /** Whether the last read was into lent memory and filled it. */
+  #filledLoan = false;
   /** Bytes that have been decoded since the last batch. */
   #uncounted = 0;
 
@@ -70,7 +72,10 @@ export class FrameDecoder {
    */
   decode(chunk: Uint8Array, batch: FrameBatch): void {
     let at = 0;
-    if (this.#isLoan(chunk)) at = this.#takeLoan(chunk, batch);
+    const isLoan = this.#isLoan(chunk);
+    this.#filledLoan = isLoan &&
+      this.#payloadFilled + chunk.byteLength === this.#payload.byteLength;
+    if (isLoan) at = this.#takeLoan(chunk, batch);
     else if (this.#headerFilled > 0) at = this.#resume(chunk, 0, batch);
     // Whole frames: no state, and no copy but where it would waste memory.
     const shareFrom = this.#pool.shareFrom(chunk);
@@ -129,8 +134,8 @@ export class FrameDecoder {
   /**
    * Memory that a transport may read the next bytes into, so that they need not
    * be copied: where the rest of a large payload belongs, however short. The read
-   * ends with the next header, after which all of that payload can be lent. The
-   * chunk to be decoded next is then a view of it.
+   * ends with a header, after which all of the next payload can be lent. The chunk
+   * to be decoded next is then a view of it.
    */
   lend(): Uint8Array | undefined {
     if (this.#length < MIN_LOAN) return undefined;
@@ -184,6 +189,7 @@ export class FrameDecoder {
     if (payload.byteLength > 0 || !this.#skipsEmpty) {
       batch.addPayload(payload, this.#header[4]!);
     }
+    this.#largest = Math.max(this.#largest, this.#length + FRAME_OVERHEAD);
     this.#headerFilled = 0;
     this.#length = 0;
     this.#payload = EMPTY;
@@ -204,11 +210,23 @@ export class FrameDecoder {
       FIRST_ALLOCATION,
       needed * MAX_GROWTH,
       Math.min(this.#received * MAX_GROWTH, MAX_FIRST_ALLOCATION),
+      this.#largest,
     );
-    const whole = this.#length + TRAILER_SIZE + HEADER_SIZE;
-    const grown = freshMemory(Math.min(size, whole));
+    const grown = freshMemory(Math.min(size, this.#wanted));
     grown.set(this.#payload.subarray(0, this.#payloadFilled));
     this.#payload = grown;
+  }
+
+  /**
+   * The memory for the payload and up to the next header. While what is lent is
+   * filled it is for more frames of that length, as many as one of them may keep
+   * alive, so that a read brings several.
+   */
+  get #wanted(): number {
+    const frame = this.#length + FRAME_OVERHEAD;
+    if (!this.#filledLoan || this.#length < MIN_LOAN) return frame;
+    const frames = Math.floor((MAX_NEIGHBOURS + this.#length) / frame);
+    return Math.max(1, frames) * frame;
   }
 
   /** Hands out whole frames of `chunk`, shared or copied. */

@@ -2,9 +2,9 @@
 const MIN_SIZE = 256;
 /**
  * The largest in bytes; what a kept chunk keeps alive at most. It is 64 KiB, which
- * many a payload is, and a little for what stands around that.
+ * many a payload is, or two of them, and a little for what stands around those.
  */
-const MAX_SIZE = 65_544;
+const MAX_SIZE = 65_548;
 /** The largest that a read waits with which is likely to wait for long. */
 const IDLE_SIZE = 4096;
 /** How many times larger, or smaller, the next buffer may be. */

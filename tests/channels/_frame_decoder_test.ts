@@ -9,8 +9,9 @@ function decodeLent(
   wire: Uint8Array,
   decoder: FrameDecoder,
   size: () => number,
-): { messages: Uint8Array[]; lent: number } {
+): { messages: Uint8Array[]; lent: number; loans: number[] } {
   const messages: Uint8Array[] = [];
+  const loans: number[] = [];
   let lent = 0;
   for (let at = 0; at < wire.byteLength;) {
     const memory = decoder.lend();
@@ -21,6 +22,7 @@ function decodeLent(
       memory.set(part);
       chunk = memory.subarray(0, part.byteLength) as Uint8Array<ArrayBuffer>;
       lent += part.byteLength;
+      loans.push(memory.buffer.byteLength);
     }
     at += part.byteLength;
     const batch = new FrameBatch();
@@ -28,7 +30,7 @@ function decodeLent(
     while (batch.size > 0) messages.push(batch.take());
   }
   decoder.end();
-  return { messages, lent };
+  return { messages, lent, loans };
 }
 
 Deno.test("FrameDecoder puts payloads together that were read into memory that it lent", () => {
@@ -77,8 +79,52 @@ Deno.test("FrameDecoder never holds much more than has arrived of a payload", ()
 Deno.test("FrameDecoder lends nothing between messages, nor for short ones", () => {
   const decoder = new FrameDecoder(1 << 20);
   assertEquals(decoder.lend(), undefined);
-  decoder.decode(frameOf(noise(4000)).slice(0, 100), new FrameBatch());
+  decoder.decode(frameOf(noise(2000)).slice(0, 100), new FrameBatch());
   assertEquals(decoder.lend(), undefined);
-  decoder.decode(frameOf(noise(4000)).slice(100), new FrameBatch());
+  decoder.decode(frameOf(noise(2000)).slice(100), new FrameBatch());
   assertEquals(decoder.lend(), undefined);
+});
+
+Deno.test("FrameDecoder lends memory for as many frames as one of them may keep alive, while it is filled", () => {
+  for (const length of [2048, 16_384, 32_768, 40_000, 65_536, 1_048_576]) {
+    const wire = concat(new Array(200).fill(frameOf(noise(length))));
+    const count = Math.floor((65_536 + length) / (length + 6));
+    const { messages, loans } = decodeLent(
+      wire,
+      new FrameDecoder(length),
+      () => Infinity,
+    );
+    // A transport that has all of it begins with a chunk of its own.
+    assertEquals(messages.length, 200);
+    assertEquals(loans, []);
+
+    let first = true;
+    const filled = decodeLent(wire, new FrameDecoder(length), () => {
+      const size = first ? 3 * length : Infinity;
+      first = false;
+      return size;
+    });
+    assertEquals(filled.messages.length, 200);
+    assertEquals(filled.loans[0], length + 6);
+    assertEquals(filled.loans[1], count * (length + 6));
+    assertEquals(filled.loans.length, 1 + Math.ceil(197 / count));
+    for (const message of filled.messages) {
+      const { byteLength } = message.buffer;
+      assert(byteLength <= Math.max(3 * length, length + 65_536));
+    }
+  }
+});
+
+Deno.test("FrameDecoder lends memory for one frame while no read reaches the next", () => {
+  const frame = frameOf(noise(10_000));
+  const decoder = new FrameDecoder(10_000);
+  for (let i = 0; i < 50; i++) {
+    const batch = new FrameBatch();
+    decoder.decode(frame.slice(0, 100), batch);
+    const memory = decoder.lend()!;
+    assertEquals(memory.buffer.byteLength, 10_006);
+    memory.set(frame.subarray(100));
+    decoder.decode(memory.subarray(0, frame.byteLength - 100), batch);
+    assertEquals(batch.take(), noise(10_000));
+  }
 });
