@@ -10,20 +10,17 @@ import { RecordParser } from "./_record_parser.ts";
 import { RecordSealer } from "./_record_sealer.ts";
 import type { SecureSession } from "./_secure_handshake.ts";
 
-/** How {@linkcode Encryption.open} differs from the default. */
-interface OpenOptions {
-  /** Whether to decrypt ahead of whoever reads, within bounds. */
-  readonly eager?: boolean;
-  /** Told of a failure at once; who reads learns of it after what came before. */
-  readonly onFailure?: (error: unknown) => void;
-}
-
 /** Encryption of both directions of one connection; each is to be used once. */
 export interface Encryption extends Lender {
   /** The records of what is to be sent. */
   seal(source: ChunkSource): StagedSource;
-  /** What the received records hold. A failure after its end fails the sealing. */
-  open(source: ChunkSource, options?: OpenOptions): StagedSource;
+  /**
+   * What the received records hold. A failure after its end fails the sealing.
+   *
+   * @param onFailure Told of a failure at once; who reads learns of it after what
+   * came before.
+   */
+  open(source: ChunkSource, onFailure?: (error: unknown) => void): StagedSource;
 }
 
 /** Makes the encryption of what goes over `stream`, and wipes the keys. */
@@ -52,12 +49,12 @@ export async function openEncryption(
         source,
         (sink) => new RecordEncryptor(sealer, { sender: role, pooled }, sink),
       ),
-    open: (source, { eager, onFailure } = {}) =>
+    open: (source, onFailure) =>
       new StagedSource(
         startingWith(rest, source),
         (sink) => new RecordDecryptor(opener, parser, sink),
         {
-          eager,
+          eager: true, // So that it goes on while what came before is read.
           onFailure(error, { late }) {
             // Who has taken the end takes no more: it must show elsewhere.
             if (late) sealed?.fail(error);

@@ -39,11 +39,11 @@ export class SecureTransport implements ByteTransport {
   constructor(stream: MaybeClosable, encryption: Encryption) {
     this.#stream = stream;
     this.#wire = outboundOf(stream);
-    this.#plaintext = encryption.open(inboundOf(stream, encryption), {
+    this.#plaintext = encryption.open(
+      inboundOf(stream, encryption),
       // What is not authentic ends our direction too, even if nobody reads.
-      eager: true,
-      onFailure: (error) => this.#endAt(error),
-    });
+      (error) => this.#endAt(error),
+    );
     this.#records = encryption.seal(this.#sending);
     this.#outbound = this.#sendRecords();
     // Whoever reads or writes next learns of a failure.
