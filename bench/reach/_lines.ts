@@ -20,13 +20,20 @@ export async function compression(extent: Extent): Promise<Line[]> {
       compressed: ["sluice_compressed.ts"],
       deflateSync: ["engine.ts", "deflateSync"],
       CompressionStream: ["engine.ts", "CompressionStream"],
+      bothEnds: ["engine.ts", "both-ends"],
     },
     [65_536],
     extent,
   );
-  return ["deflateSync", "CompressionStream"].map((engine) =>
+  const engines = {
+    deflateSync: "`deflateSync` alone on the same messages",
+    CompressionStream: "`CompressionStream` alone on the same messages",
+    bothEnds:
+      "`deflateSync` on the same messages while another process inflates as many",
+  };
+  return Object.entries(engines).map(([engine, title]) =>
     ratioLine(
-      `compressed, 64 KiB of JSON text, level 6, to \`${engine}\` alone on the same messages`,
+      `compressed, 64 KiB of JSON text, level 6, to ${title}`,
       rates,
       ["compressed", engine],
       0.95,

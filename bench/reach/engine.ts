@@ -1,10 +1,13 @@
 /**
  * Participant: zlib alone at level 6, which sends nothing. The first argument is
- * `deflateSync` (of node:zlib) or `CompressionStream` (one for each message).
+ * `deflateSync` (of node:zlib), `CompressionStream` (one for each message), or
+ * `both-ends`: `deflateSync`, while the other process inflates as many messages, as
+ * the receiver of a channel does.
  *
  * @module
  */
-import { deflateSync } from "node:zlib";
+import { deflateSync, inflateSync } from "node:zlib";
+import { jsonText } from "../_json_text.ts";
 import { type Peer, play } from "../peers/_role.ts";
 
 const [engine, ...rest] = Deno.args;
@@ -13,11 +16,17 @@ const peer: Peer = {
   async oneWay(payload, count) {
     const message = new Uint8Array(payload);
     for (let i = 0; i < count; i++) {
-      if (engine === "deflateSync") deflateSync(message, { level: 6 });
-      else await compress(message);
+      if (engine === "CompressionStream") await compress(message);
+      else deflateSync(message, { level: 6 });
     }
   },
-  receive: (size, count) => Promise.resolve({ count, bytes: size * count }),
+  receive(size, count) {
+    if (engine === "both-ends") {
+      const data = deflateSync(jsonText(size), { level: 6 });
+      for (let i = 0; i < count; i++) inflateSync(data);
+    }
+    return Promise.resolve({ count, bytes: size * count });
+  },
   roundTrip: () => Promise.reject(new Error("Not measured")),
   echo: () => Promise.reject(new Error("Not measured")),
 };
