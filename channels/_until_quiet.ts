@@ -2,6 +2,11 @@ import { delay } from "jsr:@std/async@^1.5.0/delay";
 
 /** How long nothing must have happened, in milliseconds. */
 const QUIET_TIME = 25;
+/**
+ * How often that is looked at. After one look alone a process that was busy for that
+ * long would take its own silence for the peer's: between looks it can read.
+ */
+const LOOKS = 5;
 
 /**
  * Settles once a number has not changed for a little while, or `signal` aborts,
@@ -13,10 +18,11 @@ export async function untilQuiet(
   signal: AbortSignal,
 ): Promise<void> {
   const end = performance.now() + limit;
-  for (let last = NaN; last !== progress();) {
+  for (let quietLooks = 0; quietLooks < LOOKS;) {
     const left = end - performance.now();
     if (left <= 0 || signal.aborted) return;
-    last = progress();
-    await delay(Math.min(QUIET_TIME, left), { signal }).catch(() => {});
+    const last = progress();
+    await delay(Math.min(QUIET_TIME / LOOKS, left), { signal }).catch(() => {});
+    quietLooks = progress() === last ? quietLooks + 1 : 0;
   }
 }
