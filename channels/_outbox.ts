@@ -8,6 +8,7 @@ import {
   FrameEncoder,
 } from "./_frame_encoder.ts";
 import { handled, rejectHandled } from "./_handled.ts";
+import { Turn } from "./_turn.ts";
 
 /** A message that waits for room. */
 interface Waiter {
@@ -52,7 +53,8 @@ export class Outbox implements ChunkSource {
   #taker:
     | ((chunk: Promise<never> | Uint8Array | undefined) => void)
     | undefined;
-  #turn: ReturnType<typeof setImmediate> | undefined;
+  #endOfTurn: ReturnType<typeof setImmediate> | undefined;
+  readonly #turn = new Turn();
   #ending = false;
   #failure: { readonly reason: unknown } | undefined;
 
@@ -115,7 +117,9 @@ export class Outbox implements ChunkSource {
   put(payload: Uint8Array, compressed: boolean): Promise<void> | undefined {
     const copied = this.#encoder.encode(payload, compressed);
     this.#queuedBytes += payload.byteLength + FRAME_OVERHEAD;
-    if (this.#turn === undefined || this.#encoder.hasFullChunk) this.#wakeUp();
+    if (this.#endOfTurn === undefined || this.#encoder.hasFullChunk) {
+      this.#wakeUp();
+    }
     if (copied) return undefined;
     return this.#recycles ? appendTo(this.#borrowed) : this.barrier();
   }
@@ -151,16 +155,8 @@ export class Outbox implements ChunkSource {
    * consumed. A chunk of no length marks a place, see {@linkcode barrier}.
    */
   next(): Promise<Uint8Array | undefined> {
-    this.#consumed();
-    const settled = this.#encoder.hasFullChunk || this.#ending || this.#failure;
-    if (!settled && !this.#encoder.isEmpty) {
-      // What was sent meanwhile leaves together with the rest of this turn.
-      this.#turn = setImmediate(() => this.#wakeUp());
-    }
-    return new Promise((resolve) => {
-      this.#taker = resolve;
-      if (settled) this.#wakeUp();
-    });
+    const turn = this.#turn.take(this.framesUnderWay);
+    return turn ? turn.then(() => this.#next()) : this.#next();
   }
 
   /** To be called when nobody will take any more. */
@@ -208,6 +204,19 @@ export class Outbox implements ChunkSource {
     this.#wakeUp();
   }
 
+  #next(): Promise<Uint8Array | undefined> {
+    this.#consumed();
+    const settled = this.#encoder.hasFullChunk || this.#ending || this.#failure;
+    if (!settled && !this.#encoder.isEmpty) {
+      // What was sent meanwhile leaves together with the rest of this turn.
+      this.#endOfTurn = setImmediate(() => this.#wakeUp());
+    }
+    return new Promise((resolve) => {
+      this.#taker = resolve;
+      if (settled) this.#wakeUp();
+    });
+  }
+
   #consumed(): void {
     const chunk = this.#underWay;
     if (chunk === undefined) return;
@@ -231,8 +240,8 @@ export class Outbox implements ChunkSource {
     const taker = this.#taker;
     if (taker === undefined) return;
     this.#taker = undefined;
-    clearImmediate(this.#turn);
-    this.#turn = undefined;
+    clearImmediate(this.#endOfTurn);
+    this.#endOfTurn = undefined;
     if (this.#failure) return taker(Promise.reject(this.#failure.reason));
     const chunk = this.#encoder.take();
     this.#underWay = chunk;

@@ -13,6 +13,7 @@ import type { Encryption } from "./_encryption.ts";
 import { FrameBatch } from "./_frame_batch.ts";
 import type { FrameDecoder } from "./_frame_decoder.ts";
 import type { Outbox } from "./_outbox.ts";
+import { Turn } from "./_turn.ts";
 
 /** The stages that a channel may have between its frames and the transport. */
 export interface Stages {
@@ -65,6 +66,7 @@ export class Pipeline {
   readonly #wire: ChunkSink;
   /** Whether chunks may be used again once they are written. */
   readonly #recycles: boolean;
+  readonly #turn = new Turn();
 
   constructor(
     stream: ByteStreamPair,
@@ -108,11 +110,15 @@ export class Pipeline {
         if (chunk === undefined) break;
         assertChunk(chunk);
         this.#hooks.onReceived(chunk.byteLength);
-        const room = this.#hooks.onFrames(this.#decode(chunk));
+        const batch = this.#decode(chunk);
+        const messages = batch.size;
+        const room = this.#hooks.onFrames(batch);
         if (room) await room;
+        const turn = this.#turn.take(messages);
+        if (turn) await turn;
         // Whoever waited for a message may answer in the next ticks. The answer goes
         // first: to try to read, and find nothing, is a system call of its own.
-        for (let tick = 0; tick < ANSWER_TICKS; tick++) await undefined;
+        else for (let tick = 0; tick < ANSWER_TICKS; tick++) await undefined;
       }
       this.#decoder.end();
     } catch (error) {
