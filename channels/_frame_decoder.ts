@@ -8,7 +8,7 @@ import {
   TRAILER_SIZE,
 } from "./_frame.ts";
 import type { FrameBatch } from "./_frame_batch.ts";
-import { MAX_NEIGHBOURS, MessagePool } from "./_message_pool.ts";
+import { MAX_NEIGHBOURS, MessagePool, MIN_FILL } from "./_message_pool.ts";
 
 /** How much memory may be taken for a payload, as a multiple of what has arrived. */
 const MAX_GROWTH = 16;
@@ -16,7 +16,8 @@ const MAX_GROWTH = 16;
 const FIRST_ALLOCATION = 1024;
 /** ... and at most, once the peer has sent a good part of that in earlier frames: 1 MiB and what follows it, ... */
 const MAX_FIRST_ALLOCATION = 1_048_576 + TRAILER_SIZE + HEADER_SIZE;
-/* ... or as much as it has once sent as one payload. */
+/** ... or as much as it has once sent as one payload, up to this. */
+const MAX_REMEMBERED = 4_194_304 + FRAME_OVERHEAD;
 /** The shortest payload whose memory is lent, in bytes; of shorter ones few are cut. */
 const MIN_LOAN = 2048;
 
@@ -44,8 +45,8 @@ export class FrameDecoder {
   #received = 0;
   /** What the longest payload that was put together took, in bytes. */
   #largest = 0;
-  /** Whether the last read was into lent memory and filled it. */
-  #filledLoan = false;
+  /** For how many frames memory is lent at most: more each time that it is filled. */
+  #loanFrames = 1;
   /** Bytes that have been decoded since the last batch. */
   #uncounted = 0;
 
@@ -72,10 +73,7 @@ export class FrameDecoder {
    */
   decode(chunk: Uint8Array, batch: FrameBatch): void {
     let at = 0;
-    const isLoan = this.#isLoan(chunk);
-    this.#filledLoan = isLoan &&
-      this.#payloadFilled + chunk.byteLength === this.#payload.byteLength;
-    if (isLoan) at = this.#takeLoan(chunk, batch);
+    if (this.#isLoan(chunk)) at = this.#takeLoan(chunk, batch);
     else if (this.#headerFilled > 0) at = this.#resume(chunk, 0, batch);
     // Whole frames: no state, and no copy but where it would waste memory.
     const shareFrom = this.#pool.shareFrom(chunk);
@@ -154,6 +152,12 @@ export class FrameDecoder {
       this.#payloadFilled += chunk.byteLength;
       return chunk.byteLength;
     }
+    const filled = this.#payloadFilled + chunk.byteLength;
+    const { byteLength } = this.#payload;
+    this.#loanFrames = filled === byteLength ? this.#loanFrames * 2 : 1;
+    if (filled < byteLength * MIN_FILL) {
+      this.#payload = this.#payload.slice(0, this.#length); // Or it would keep the rest.
+    }
     this.#finish(batch);
     return rest + TRAILER_SIZE;
   }
@@ -189,7 +193,10 @@ export class FrameDecoder {
     if (payload.byteLength > 0 || !this.#skipsEmpty) {
       batch.addPayload(payload, this.#header[4]!);
     }
-    this.#largest = Math.max(this.#largest, this.#length + FRAME_OVERHEAD);
+    this.#largest = Math.min(
+      Math.max(this.#largest, this.#length + FRAME_OVERHEAD),
+      MAX_REMEMBERED,
+    );
     this.#headerFilled = 0;
     this.#length = 0;
     this.#payload = EMPTY;
@@ -219,14 +226,15 @@ export class FrameDecoder {
 
   /**
    * The memory for the payload and up to the next header. While what is lent is
-   * filled it is for more frames of that length, as many as one of them may keep
-   * alive, so that a read brings several.
+   * filled it is for more and more frames of that length, up to as many as one of
+   * them may keep alive, so that a read brings several.
    */
   get #wanted(): number {
     const frame = this.#length + FRAME_OVERHEAD;
-    if (!this.#filledLoan || this.#length < MIN_LOAN) return frame;
-    const frames = Math.floor((MAX_NEIGHBOURS + this.#length) / frame);
-    return Math.max(1, frames) * frame;
+    if (this.#length < MIN_LOAN) return frame;
+    const most = Math.floor((MAX_NEIGHBOURS + this.#length) / frame);
+    this.#loanFrames = Math.max(1, Math.min(this.#loanFrames, most));
+    return this.#loanFrames * frame;
   }
 
   /** Hands out whole frames of `chunk`, shared or copied. */

@@ -1,7 +1,7 @@
 /** What a kept message may keep alive of its neighbours, in bytes. */
 export const MAX_NEIGHBOURS = 65_536;
-/** A chunk is shared only if it fills this part of its memory, so that sparse ones cost no more. */
-const MIN_FILL = 1 / 4;
+/** Memory is shared only if this part of it is filled, so that what is sparse costs no more. */
+export const MIN_FILL = 1 / 4;
 /** The size of the buffers that small messages are copied into, in bytes. */
 const POOL_SIZE = 8192;
 

@@ -1,19 +1,21 @@
-import { DONE } from "./_handled.ts";
+import { handled } from "./_handled.ts";
 import type { Link } from "./_link.ts";
 
-/** The part of a channel that its sending face is made of. */
+/** The parts of a channel that its sending face is made of. */
 interface MessageSink {
   send(message: Uint8Array): Promise<void>;
+  /** Whether `send()` would reject at once. */
+  refuses(message: Uint8Array): boolean;
   abort(reason?: unknown): void;
 }
 
 /** What writers do past their stream. */
 interface Bypass {
-  /** Sends a message that may go before anything that the stream holds. */
+  /** Whether a message may go now, if the stream holds nothing. */
+  takes(message: Uint8Array): boolean;
   send(message: Uint8Array): Promise<void>;
   /** To be called when the stream is being closed: from then on it refuses all. */
   close(): void;
-  readonly isOpen: boolean;
 }
 
 /** Of the messages that the stream itself holds it has room for one. */
@@ -33,30 +35,26 @@ export class MessageWritable extends WritableStream<Uint8Array> {
    * @param link What runs it.
    */
   constructor(channel: MessageSink, link: Link) {
-    let fail: (reason: unknown) => void;
-    let closing = false;
+    let open = false;
+    let closed = false;
     super({
       start(controller) {
-        fail = (reason) => controller.error(reason);
-        link.onFailure(fail);
+        link.onFailure((reason) => controller.error(reason));
+        // Until the stream has started, it does not tell of a close.
+        queueMicrotask(() => queueMicrotask(() => open = true));
       },
       write: (message) => channel.send(message),
       close() {
-        closing = true;
+        closed = true;
         return link.endOutbound();
       },
       abort: (reason) => channel.abort(reason),
     }, new CountQueuingStrategy({ highWaterMark: HIGH_WATER_MARK }));
     this.#bypass = {
-      send(message) {
-        const sent = channel.send(message);
-        if (sent !== DONE) sent.catch(fail); // As a write that fails does.
-        return sent;
-      },
-      close: () => closing = true,
-      get isOpen() {
-        return !closing && link.outbox.hasRoom;
-      },
+      takes: (message) =>
+        open && !closed && link.outbox.hasRoom && !channel.refuses(message),
+      send: (message) => channel.send(message),
+      close: () => closed = true,
     };
   }
 
@@ -81,21 +79,24 @@ class MessageWriter extends WritableStreamDefaultWriter<Uint8Array> {
 
   override write(message: Uint8Array): Promise<void> {
     // The stream is ours and sound, and it holds nothing.
-    return this.#bypass.isOpen && isIdle(this)
+    return roomOf(this) === HIGH_WATER_MARK && this.#bypass.takes(message)
       ? this.#bypass.send(message)
-      : super.write(message);
+      : handled(super.write(message));
   }
 
   override close(): Promise<void> {
-    this.#bypass.close();
+    if (roomOf(this) !== undefined) this.#bypass.close();
     return super.close();
   }
 }
 
-function isIdle(writer: WritableStreamDefaultWriter): boolean {
+/** How many messages its stream has room for, `null` if it has failed; nothing if it was released. */
+function roomOf(
+  writer: WritableStreamDefaultWriter,
+): number | null | undefined {
   try {
-    return writer.desiredSize === HIGH_WATER_MARK;
+    return writer.desiredSize;
   } catch {
-    return false; // It was released.
+    return undefined;
   }
 }

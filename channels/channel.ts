@@ -246,7 +246,11 @@ export class Channel implements AsyncIterable<Uint8Array>, AsyncDisposable {
    * them: the peer receives `null`, and we go on receiving.
    */
   get writable(): WritableStream<Uint8Array> {
-    return this.#writable ??= new MessageWritable(this, this.#link);
+    return this.#writable ??= new MessageWritable({
+      send: (message) => this.send(message),
+      refuses: (message) => this.#refusal(message, undefined) !== undefined,
+      abort: (reason) => this.abort(reason),
+    }, this.#link);
   }
 
   /**

@@ -2,6 +2,8 @@
 const MIN_SIZE = 32_768;
 /** What a piece of litter takes, in bytes: 8 for each element of an array. */
 const PIECE = 16_384;
+/** The most litter at once, in bytes: more would hold up all else for over 4 ms. */
+const MAX_LITTER = 16_777_216;
 /** The largest that glibc's thresholds follow, in bytes; see {@linkcode keepFreedMemory}. */
 const MAX_THRESHOLD = 33_554_432;
 
@@ -21,7 +23,7 @@ let keepsFreedMemory = false;
 export function freshMemory(size: number): Uint8Array<ArrayBuffer> {
   if (size < MIN_SIZE) return new Uint8Array(size);
   if (!keepsFreedMemory) keepFreedMemory();
-  for (let left = size; left > 0; left -= PIECE) {
+  for (let left = Math.min(size, MAX_LITTER); left > 0; left -= PIECE) {
     litter = new Array(PIECE / 8);
   }
   return new Uint8Array(size);

@@ -105,9 +105,14 @@ Deno.test("FrameDecoder lends memory for as many frames as one of them may keep 
       return size;
     });
     assertEquals(filled.messages.length, 200);
-    assertEquals(filled.loans[0], length + 6);
-    assertEquals(filled.loans[1], count * (length + 6));
-    assertEquals(filled.loans.length, 1 + Math.ceil(197 / count));
+    // For twice as many frames each time, until those are as many as may be.
+    const expected: number[] = [];
+    for (let left = 198, frames = 1; left > 0; frames *= 2) {
+      frames = Math.min(frames, count);
+      expected.push(frames * (length + 6));
+      left -= frames;
+    }
+    assertEquals(filled.loans, expected);
     for (const message of filled.messages) {
       const { byteLength } = message.buffer;
       assert(byteLength <= Math.max(3 * length, length + 65_536));
@@ -127,5 +132,23 @@ Deno.test("FrameDecoder lends memory for one frame while no read reaches the nex
     memory.set(frame.subarray(100));
     decoder.decode(memory.subarray(0, frame.byteLength - 100), batch);
     assertEquals(batch.take(), noise(10_000));
+  }
+});
+
+Deno.test("FrameDecoder hands out no payload that keeps much more memory than it fills", () => {
+  const random = randomOf(seed());
+  for (const length of [2048, 8192, 32_768]) {
+    const wire = concat(new Array(2000).fill(frameOf(noise(length))));
+    const frame = length + 6;
+    // Bursts of a few frames: what is lent for more is not filled.
+    const { messages } = decodeLent(
+      wire,
+      new FrameDecoder(length),
+      () => Math.ceil(random() * 4) * frame,
+    );
+    const buffers = new Set(messages.map(({ buffer }) => buffer));
+    let memory = 0;
+    for (const { byteLength } of buffers) memory += byteLength;
+    assertLess(memory, 4 * messages.length * length);
   }
 });

@@ -52,6 +52,7 @@ Deno.test("Channel.writable tells by ready and desiredSize that the channel has 
   });
   const channel = new Channel(pair, { highWaterMark: 1000 });
   const writer = channel.writable.getWriter();
+  await settle();
   let accepted = 0;
   while (writer.desiredSize! > 0) {
     await writer.ready;
@@ -101,8 +102,35 @@ Deno.test("Channel.writable refuses the writes of a writer that was released", a
   await assertRejects(() => released.write(noise(2)), TypeError);
   const writer = near.writable.getWriter();
   assertInstanceOf(writer, WritableStreamDefaultWriter);
+  await assertRejects(() => released.close(), TypeError);
   await writer.write(noise(1));
   assertEquals((await far.recv())?.byteLength, 1);
+});
+
+Deno.test("Channel.writable sends nothing after a close that came before it had started", async () => {
+  await using channels = await channelsOver(memoryEnds());
+  const { near, far } = channels;
+  const closing = new WritableStreamDefaultWriter(near.writable);
+  const closed = closing.close();
+  closing.releaseLock();
+  const writer = near.writable.getWriter();
+  await assertRejects(() => writer.write(noise(1)), TypeError);
+  await closed;
+  assertEquals(await far.recv(), null);
+});
+
+Deno.test("Channel.writable leaves no rejection unhandled when the channel fails", async () => {
+  const channel = new Channel(
+    manualPair({ write: () => new Promise(() => {}) }),
+    { highWaterMark: 100 },
+  );
+  const writer = channel.writable.getWriter();
+  for (let i = 0; i < 5; i++) writer.write(noise(100)); // Nobody awaits them.
+  writer.closed.catch(() => {});
+  writer.ready.catch(() => {});
+  await settle();
+  channel.abort(new Error("stop"));
+  await settle();
 });
 
 Deno.test("Channel.writable fails for good at a message that is refused, and the channel goes on", async () => {
@@ -116,12 +144,12 @@ Deno.test("Channel.writable fails for good at a message that is refused, and the
     });
     const { near, far } = channels;
     const writer = near.writable.getWriter();
+    await settle();
     await writer.write(noise(1));
-    const error = await assertRejects(
-      () => writer.write(message as Uint8Array),
-      errorClass,
-    );
-    for (const promise of [writer.write(noise(2)), writer.closed]) {
+    const refusal = writer.write(message as Uint8Array);
+    const next = writer.write(noise(2)); // In the same turn.
+    const error = await assertRejects(() => refusal, errorClass);
+    for (const promise of [next, writer.write(noise(2)), writer.closed]) {
       assertStrictEquals(await assertRejects(() => promise), error);
     }
     await near.send(noise(3));
