@@ -142,3 +142,9 @@ function once<T>(fn: () => T): () => T {
   let result: { value: T } | undefined;
   return () => (result ??= { value: fn() }).value;
 }
+
+/** Makes the folder that sshd as root does not start without, where no service has. */
+export async function prepareSshd(): Promise<void> {
+  if (Deno.uid() !== 0) return;
+  await Deno.mkdir("/run/sshd", { recursive: true, mode: 0o755 });
+}

@@ -16,6 +16,7 @@ import {
   danted,
   microsocks,
   type Peer,
+  prepareSshd,
   sshd,
   tinyproxy,
 } from "../_peers.ts";
@@ -108,10 +109,7 @@ export function startDanted(blocked = 9): Promise<Tunnel> {
 export async function startSshd(): Promise<
   Tunnel & { via: { ssh: SshOptions } }
 > {
-  if (Deno.uid() === 0) {
-    // Where no service has made it, sshd as root does not start without.
-    await Deno.mkdir("/run/sshd", { recursive: true, mode: 0o755 });
-  }
+  await prepareSshd();
   return await start(sshd, async (folder, port) => {
     const path = (name: string) => join(folder, name);
     await Promise.all(

@@ -7,7 +7,7 @@
 
 import { join } from "@std/path/join";
 import type { SshTunnel } from "@sluice/sluice";
-import { commandOf, ssh, sshd } from "../_peers.ts";
+import { commandOf, prepareSshd, ssh, sshd } from "../_peers.ts";
 
 /** How to reach this machine through such a server; disposal removes the keys. */
 export interface TestSsh extends AsyncDisposable {
@@ -17,6 +17,7 @@ export interface TestSsh extends AsyncDisposable {
 
 /** Makes the keys and the configuration of a server. */
 export async function testSsh(): Promise<TestSsh> {
+  await prepareSshd();
   const folder = await Deno.makeTempDir({ prefix: "sluice_ssh_" });
   const file = (name: string) => join(folder, name);
   const write = (name: string, lines: string[]) =>
