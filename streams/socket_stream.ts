@@ -26,7 +26,7 @@ export interface SocketStreamOptions {
  * A byte stream over a socket: TCP, TLS or Unix.
  *
  * Half close works on all three. Nagle's algorithm is off unless asked for. An
- * idle stream holds a read buffer of 512 bytes, a busy one of up to 64 KiB.
+ * idle stream holds a read buffer of 256 bytes, a busy one of up to 64 KiB.
  *
  * Permissions: `--allow-net` for TCP and TLS, `--allow-net`, `--allow-read` and
  * `--allow-write` for Unix sockets, `--allow-read` for certificate files.
