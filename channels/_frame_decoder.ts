@@ -20,6 +20,8 @@ const MAX_FIRST_ALLOCATION = 1_048_576 + TRAILER_SIZE + HEADER_SIZE;
 const MAX_REMEMBERED = 4_194_304 + FRAME_OVERHEAD;
 /** The shortest payload whose memory is lent, in bytes; of shorter ones few are cut. */
 const MIN_LOAN = 2048;
+/** For how many frames memory is lent at most. */
+const MAX_LOAN_FRAMES = MAX_NEIGHBOURS / MIN_LOAN;
 
 /** What a batch takes beside its bytes, so that many small ones are not free. */
 const BATCH_OVERHEAD = 256;
@@ -45,7 +47,7 @@ export class FrameDecoder {
   #received = 0;
   /** What the longest payload that was put together took, in bytes. */
   #largest = 0;
-  /** For how many frames memory is lent at most: more each time that it is filled. */
+  /** For how many frames memory is lent: more each time that it was filled. */
   #loanFrames = 1;
   /** Bytes that have been decoded since the last batch. */
   #uncounted = 0;
@@ -154,7 +156,9 @@ export class FrameDecoder {
     }
     const filled = this.#payloadFilled + chunk.byteLength;
     const { byteLength } = this.#payload;
-    this.#loanFrames = filled === byteLength ? this.#loanFrames * 2 : 1;
+    this.#loanFrames = filled === byteLength
+      ? Math.min(this.#loanFrames * 2, MAX_LOAN_FRAMES)
+      : 1;
     if (filled < byteLength * MIN_FILL) {
       this.#payload = this.#payload.slice(0, this.#length); // Or it would keep the rest.
     }
@@ -233,8 +237,7 @@ export class FrameDecoder {
     const frame = this.#length + FRAME_OVERHEAD;
     if (this.#length < MIN_LOAN) return frame;
     const most = Math.floor((MAX_NEIGHBOURS + this.#length) / frame);
-    this.#loanFrames = Math.max(1, Math.min(this.#loanFrames, most));
-    return this.#loanFrames * frame;
+    return Math.min(this.#loanFrames, most) * frame;
   }
 
   /** Hands out whole frames of `chunk`, shared or copied. */
