@@ -25,7 +25,7 @@ const HIGH_WATER_MARK = 1;
  * A stream that sends through a channel. A write to a stream of the platform
  * takes twice as long as to send a small message, so that its writers send past it
  * whatever the channel has room for. What has to wait, and what is refused, goes
- * through the stream, which then tells of it as any other does.
+ * through the stream, which then tells of it like every other.
  */
 export class MessageWritable extends WritableStream<Uint8Array> {
   readonly #bypass: Bypass;

@@ -153,3 +153,13 @@ Deno.test("FrameDecoder hands out no payload that keeps much more memory than it
     assertLess(memory, 4 * messages.length * length);
   }
 });
+
+Deno.test("FrameDecoder takes memory at once for a payload no longer than one before, and for 4 MiB at most", () => {
+  for (const [length, atOnce] of [[2 << 20, 2 << 20], [6 << 20, 4 << 20]]) {
+    const frame = frameOf(noise(length!));
+    const decoder = new FrameDecoder(length!);
+    decodeLent(frame, decoder, () => 65_536);
+    decoder.decode(frame.slice(0, 5), new FrameBatch()); // No more than a claim.
+    assertEquals(decoder.lend()?.buffer.byteLength, atOnce! + 6);
+  }
+});
