@@ -115,10 +115,13 @@ export class Pipeline {
         const room = this.#hooks.onFrames(batch);
         if (room) await room;
         const turn = this.#turn.take(messages);
-        if (turn) await turn;
+        if (turn) {
+          await turn;
+          continue;
+        }
         // Whoever waited for a message may answer in the next ticks. The answer goes
         // first: to try to read, and find nothing, is a system call of its own.
-        else for (let tick = 0; tick < ANSWER_TICKS; tick++) await undefined;
+        for (let tick = 0; tick < ANSWER_TICKS; tick++) await undefined;
       }
       this.#decoder.end();
     } catch (error) {
