@@ -67,11 +67,8 @@ export class RecordEncryptionStream
         },
         transform: (chunk) => encryptor!.write(chunk),
         flush: () => encryptor!.end(),
-        cancel() {
-          // Not awaited: the platform drops what is written until this settles,
-          // and a writer that never waits would keep it from settling.
-          encryptor?.stop();
-        },
+        // What is written meanwhile waits for the same: nothing is under way then.
+        cancel: () => encryptor?.stop(),
       },
       undefined,
       { highWaterMark: STAGE_HIGH_WATER_MARK, size: chunkSize },
