@@ -96,12 +96,12 @@ export class FrameEncoder {
   /** Appends a chunk of no length, which marks a place between the frames. */
   mark(): void {
     this.#seal();
-    this.#push(EMPTY);
+    this.#push({ bytes: EMPTY, frames: 0 });
   }
 
   /** Removes the next chunk, complete or not; `undefined` if there is none. */
   take(): EncodedChunk | undefined {
-    if (!this.#hasFullChunk) this.#seal();
+    if (!this.#hasFullChunk) return this.#cut();
     const chunk = this.#sealed.shift();
     this.#hasFullChunk = this.#sealed.size > 0;
     return chunk;
@@ -133,7 +133,11 @@ export class FrameEncoder {
     this.#seal();
     for (let at = 0; at < byteLength; at += slice) {
       const isLast = at + slice >= byteLength;
-      this.#push(payload.subarray(at, at + slice), isLast ? "last" : "other");
+      this.#push({
+        bytes: payload.subarray(at, at + slice),
+        frames: 0,
+        slice: isLast ? "last" : "other",
+      });
     }
     this.#reserve(TRAILER_SIZE);
     this.#buffer[this.#filled++] = TRAILER;
@@ -166,21 +170,30 @@ export class FrameEncoder {
 
   /** Ends the chunk being filled, if there is anything in it. */
   #seal(): void {
-    if (this.#filled === this.#start) return;
-    this.#push(this.#buffer.subarray(this.#start, this.#filled));
+    const chunk = this.#cut();
+    if (chunk) this.#push(chunk);
+  }
+
+  /** Takes the chunk being filled, if there is anything in it, and begins another. */
+  #cut(): EncodedChunk | undefined {
+    if (this.#filled === this.#start) return undefined;
+    const bytes = this.#buffer.subarray(this.#start, this.#filled);
+    const frames = this.#frames;
+    this.#frames = 0;
     this.#start = this.#filled;
     // The rest of a small buffer will do for more; without one the chunk is all of
     // it, which whoever takes the chunk may keep.
     const { byteLength } = this.#buffer;
-    if (byteLength <= SMALL_BUFFER && this.#filled < byteLength) return;
-    this.#buffer = EMPTY;
-    this.#start = this.#filled = 0;
+    if (byteLength > SMALL_BUFFER || this.#filled === byteLength) {
+      this.#buffer = EMPTY;
+      this.#start = this.#filled = 0;
+    }
+    return { bytes, frames };
   }
 
-  #push(bytes: Uint8Array, slice?: EncodedChunk["slice"]): void {
-    this.#sealed.push({ bytes, frames: this.#frames, slice });
+  #push(chunk: EncodedChunk): void {
+    this.#sealed.push(chunk);
     this.#hasFullChunk = true;
-    this.#frames = 0;
   }
 }
 

@@ -240,8 +240,10 @@ export class Outbox implements ChunkSource {
     const taker = this.#taker;
     if (taker === undefined) return;
     this.#taker = undefined;
-    clearImmediate(this.#endOfTurn);
-    this.#endOfTurn = undefined;
+    if (this.#endOfTurn !== undefined) {
+      clearImmediate(this.#endOfTurn);
+      this.#endOfTurn = undefined;
+    }
     if (this.#failure) return taker(Promise.reject(this.#failure.reason));
     const chunk = this.#encoder.take();
     this.#underWay = chunk;

@@ -31,7 +31,9 @@ export class ConnTransport implements ByteTransport {
   async read(into?: Uint8Array): Promise<Uint8Array | null> {
     const count = await this.#conn.read(into ?? this.#buffer.space());
     if (count === null) return null;
-    return into ? into.subarray(0, count) : this.#buffer.take(count);
+    if (into === undefined) return this.#buffer.take(count);
+    this.#buffer.note(count, count === into.byteLength);
+    return into.subarray(0, count);
   }
 
   async write(data: Uint8Array): Promise<void> {

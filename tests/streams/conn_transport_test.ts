@@ -17,12 +17,14 @@ class FakeConn implements RawConn {
   readonly calls: string[] = [];
   readonly written: Uint8Array[] = [];
   takesAtOnce = Infinity;
+  givesAtOnce = 3;
   ending: Promise<void> = Promise.resolve();
 
   read(buffer: Uint8Array): Promise<number | null> {
     this.calls.push(`read ${buffer.length}`);
-    buffer.set([1, 2, 3]);
-    return Promise.resolve(3);
+    const size = Math.min(buffer.length, this.givesAtOnce);
+    buffer.set(bytes(size));
+    return Promise.resolve(size);
   }
 
   write(data: Uint8Array): Promise<number> {
@@ -63,8 +65,20 @@ Deno.test("ConnTransport reads into the memory that it is lent", async () => {
   const lent = new Uint8Array(100);
   const chunk = await transport.read(lent);
   assertStrictEquals(chunk?.buffer, lent.buffer);
-  assertEquals(chunk, new Uint8Array([1, 2, 3]));
+  assertEquals(chunk, bytes(3));
   assert((await transport.read())?.buffer !== lent.buffer);
+});
+
+Deno.test("ConnTransport waits with a small buffer after a long message that ended in lent memory", async () => {
+  const conn = new FakeConn();
+  const transport = new ConnTransport(conn);
+  conn.givesAtOnce = Infinity;
+  for (let i = 0; i < 2; i++) await transport.read();
+  await transport.read(new Uint8Array(10_000));
+  conn.givesAtOnce = 9000;
+  await transport.read(new Uint8Array(10_000));
+  await transport.read();
+  assertEquals(conn.calls.at(-1), "read 4096");
 });
 
 Deno.test("ConnTransport ends the connection once, then closes it once", async () => {

@@ -15,6 +15,19 @@ function readMuch(buffer: ReadBuffer, times: number): void {
   for (let i = 0; i < times; i++) read(buffer, Infinity);
 }
 
+/** Reads `length` bytes that arrive at once; gives in how many reads. */
+function message(buffer: ReadBuffer, length: number): number {
+  let reads = 0;
+  for (let left = length, full = true; left > 0 || full; reads++) {
+    const space = buffer.space();
+    const size = Math.min(left, space.length);
+    if (size === 0) break; // The read that waits.
+    full = size === space.length;
+    left -= buffer.take(size).length;
+  }
+  return reads;
+}
+
 /** What a read that waits holds. */
 function held(buffer: ReadBuffer): number {
   return buffer.space().buffer.byteLength;
@@ -46,11 +59,38 @@ Deno.test("ReadBuffer holds no large buffer once a read shows that nothing more 
   }
 });
 
-Deno.test("ReadBuffer returns to its smallest buffer for a stream of small chunks", () => {
+Deno.test("ReadBuffer returns to a small buffer for a stream of small chunks", () => {
   const buffer = new ReadBuffer();
   readMuch(buffer, 10);
   for (let i = 0; i < 1000; i++) read(buffer, 10);
-  assertEquals(held(buffer), 256);
+  assert(held(buffer) <= 512, `${held(buffer)}`);
+});
+
+Deno.test("ReadBuffer takes each of many messages of the same length in one read", () => {
+  for (const length of [100, 256, 1030, 2000, 4096, 5000, 16_390]) {
+    const buffer = new ReadBuffer();
+    for (let i = 0; i < 3; i++) message(buffer, length); // It has to find out.
+    for (let i = 0; i < 100; i++) {
+      assertEquals(message(buffer, length), 1, `message ${i} of ${length}`);
+      assert(held(buffer) <= Math.max(4096, length * 9 / 8 + 1), `${length}`);
+    }
+  }
+});
+
+Deno.test("ReadBuffer waits with a small buffer again after the first small message", () => {
+  const buffer = new ReadBuffer();
+  for (let i = 0; i < 10; i++) message(buffer, 16_000);
+  assertEquals(held(buffer), 18_000);
+  message(buffer, 100);
+  assert(held(buffer) <= 4096, `${held(buffer)}`);
+});
+
+Deno.test("ReadBuffer waits with a small buffer after a burst that others' memory took", () => {
+  const buffer = new ReadBuffer();
+  readMuch(buffer, 2); // Of a long message, the rest of which is read elsewhere ...
+  buffer.note(60_000, true);
+  buffer.note(10_000, false); // ... up to its end.
+  assert(held(buffer) <= 4096, `${held(buffer)}`);
 });
 
 Deno.test("ReadBuffer gives small chunks one memory, each byte once", () => {
