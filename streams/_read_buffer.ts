@@ -5,11 +5,9 @@ const MIN_SIZE = 256;
  * many a payload is, or two of them, and a little for what stands around those.
  */
 const MAX_SIZE = 65_548;
-/** The largest that a read waits with which is likely to wait for long, ... */
+/** What a read waits with if a larger buffer is not for one burst, in bytes. */
 const IDLE_SIZE = 4096;
-/** ... but for a burst as long as the last one, if that was no longer than this. */
-const MAX_BURST = 16_640;
-/** What counts as the length of a longer burst: the next read waits with `IDLE_SIZE`. */
+/** What a burst that no buffer has room for counts as: the next read waits with `IDLE_SIZE`. */
 const LONG_BURST = 256;
 /** How many times larger the next buffer of a busy stream may be, or how many short bursts it is for. */
 const GROWTH = 16;
@@ -21,7 +19,7 @@ const GROWTH = 16;
  *
  * A read that does not fill its space shows that nothing more is waiting. What
  * comes next is most likely as long as what came last, and there is room for all
- * of it: messages of 1 to 16 KiB go to and fro 1.3 to 2 times as fast as in two
+ * of it: messages of 1 to 64 KiB go to and fro 1.3 to 2 times as fast as in two
  * pieces.
  */
 export class ReadBuffer {
@@ -63,7 +61,7 @@ export class ReadBuffer {
     this.#drained = !full;
     this.#burst += count;
     if (full) return;
-    this.#expected = this.#burst <= MAX_BURST ? this.#burst : LONG_BURST;
+    this.#expected = this.#burst < MAX_SIZE ? this.#burst : LONG_BURST;
     this.#burst = 0;
   }
 
@@ -76,7 +74,7 @@ export class ReadBuffer {
 /** The buffer for bursts of `length` bytes: for many that are short, or for one. */
 function idleSize(length: number): number {
   const many = Math.min(MIN_SIZE + length * GROWTH, IDLE_SIZE);
-  return Math.max(many, Math.ceil(length * 9 / 8));
+  return Math.max(many, Math.min(Math.ceil(length * 9 / 8), MAX_SIZE));
 }
 
 const EMPTY = new Uint8Array(0);

@@ -74,7 +74,7 @@ Deno.test("ConnTransport waits with a small buffer after a long message that end
   const transport = new ConnTransport(conn);
   conn.givesAtOnce = Infinity;
   for (let i = 0; i < 2; i++) await transport.read();
-  await transport.read(new Uint8Array(10_000));
+  await transport.read(new Uint8Array(100_000));
   conn.givesAtOnce = 9000;
   await transport.read(new Uint8Array(10_000));
   await transport.read();

@@ -67,7 +67,7 @@ Deno.test("ReadBuffer returns to a small buffer for a stream of small chunks", (
 });
 
 Deno.test("ReadBuffer takes each of many messages of the same length in one read", () => {
-  for (const length of [100, 256, 1030, 2000, 4096, 5000, 16_390]) {
+  for (const length of [100, 256, 1030, 2000, 4096, 5000, 16_390, 65_542]) {
     const buffer = new ReadBuffer();
     for (let i = 0; i < 3; i++) message(buffer, length); // It has to find out.
     for (let i = 0; i < 100; i++) {
