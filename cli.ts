@@ -9,8 +9,8 @@
  *
  * `deno install -g -A -n sluice jsr:@sluice/sluice/cli` makes it a command of its
  * own. `--help` tells the rest, of each command too. The exit code is 0 for success,
- * 1 for a failure, 2 for a wrong command line, and 130 for a SIGINT that came
- * before the end; `listen` and `forward` end by one with 0.
+ * 1 for a failure, 2 for a wrong command line, and 130 for a SIGINT or SIGTERM that
+ * came before the end; `listen` and `forward` end by one with 0.
  *
  * @module
  */

@@ -7,6 +7,7 @@ import { connect } from "../factories/connect.ts";
 import { ADDRESS_HELP, parseAddress, TLS_OPTIONS } from "./address.ts";
 import { type Command, type Context, parseInteger } from "./command.ts";
 import {
+  assertTlsUsed,
   CHANNEL_OPTIONS,
   channelSettings,
   connectTarget,
@@ -75,8 +76,10 @@ ${ADDRESS_HELP}
   ],
   async run(context: Context): Promise<number> {
     const { args, signal, write } = context;
-    const [address] = args.operands;
-    const target = connectTarget(parseAddress(address), args, signal);
+    const [operand] = args.operands;
+    const address = parseAddress(operand);
+    assertTlsUsed(args, { to: address });
+    const target = connectTarget(address, args, signal);
     const sizes = (args.get("size") ?? DEFAULT_SIZES).split(",").map((size) =>
       parseInteger("each --size", size, 0, 2 ** 32 - 1)
     );
@@ -91,7 +94,7 @@ ${ADDRESS_HELP}
     const { key, compression } = settings;
     const report = args.has("json")
       ? JSON.stringify({
-        address,
+        address: operand,
         encrypted: key !== undefined,
         compressed: compression !== undefined,
         duration,

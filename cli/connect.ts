@@ -7,6 +7,7 @@ import { connect } from "../factories/connect.ts";
 import { ADDRESS_HELP, parseAddress, TLS_OPTIONS } from "./address.ts";
 import type { Arguments, Command, Context } from "./command.ts";
 import {
+  assertTlsUsed,
   CHANNEL_OPTIONS,
   channelSettings,
   connectTarget,
@@ -26,8 +27,9 @@ export const connectCommand: Command = {
   operands: ["ADDRESS"],
   summary: "Send standard input as messages and print what comes back.",
   details:
-    `Each line is a message, without its line break. After the last one the peer sees
-the end, and messages are printed, each as a line, until the peer ends too.
+    `Each line, of UTF-8 text, is a message without its line break; for other bytes
+there are --whole and --file. After the last one the peer sees the end, and messages
+are printed, each as a line, until the peer ends too.
 
 ${ADDRESS_HELP}
 
@@ -49,7 +51,9 @@ ${ADDRESS_HELP}
   ],
   async run(context: Context): Promise<number> {
     const { args, signal } = context;
-    const target = connectTarget(parseAddress(args.operands[0]), args, signal);
+    const address = parseAddress(args.operands[0]);
+    assertTlsUsed(args, { to: address });
+    const target = connectTarget(address, args, signal);
     const count = args.integer("count", 1, Number.MAX_SAFE_INTEGER);
     await using channel = await connect(target, {
       ...await channelSettings(args),
@@ -91,12 +95,24 @@ async function* messages(args: Arguments): AsyncGenerator<Uint8Array> {
     yield await toBytes(Deno.stdin.readable);
   } else if (files.length === 0) {
     const encoder = new TextEncoder();
+    // Nothing is to be altered: a byte order mark is sent, and what is no text not.
+    const decoder = new TextDecoderStream("utf-8", TEXT_OPTIONS);
     const lines = Deno.stdin.readable
-      .pipeThrough(new TextDecoderStream())
+      .pipeThrough(decoder)
       .pipeThrough(new TextLineStream());
-    for await (const line of lines) yield encoder.encode(line);
+    try {
+      for await (const line of lines) yield encoder.encode(line);
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error;
+      throw new Error(
+        "Cannot read lines as the input is not UTF-8 text: use --whole",
+        { cause: error },
+      );
+    }
   }
 }
+
+const TEXT_OPTIONS = { fatal: true, ignoreBOM: true };
 
 /** Prints until the peer has ended, or `count` messages have come. */
 async function receive(

@@ -1,7 +1,7 @@
 import type { ConnectTarget } from "../factories/connect.ts";
 import type { ChannelSettings } from "../factories/channel_settings.ts";
 import type { ListenOptions } from "../factories/listen_options.ts";
-import { type Address, tlsFiles } from "./address.ts";
+import { type Address, TLS_OPTIONS, tlsFiles } from "./address.ts";
 import type { Arguments, OptionSpec } from "./command.ts";
 import { UsageError } from "./usage_error.ts";
 
@@ -49,6 +49,31 @@ export async function channelSettings(
   };
 }
 
+/**
+ * Refuses options of TLS that neither address is for: who gives them counts on
+ * them.
+ *
+ * @param from Where to listen.
+ * @param to Where to connect.
+ */
+export function assertTlsUsed(
+  args: Arguments,
+  { from, to }: { from?: Address; to?: Address },
+): void {
+  const given = TLS_OPTIONS.map(({ name }) => name)
+    .filter((name) => args.get(name) !== undefined);
+  if (given.length === 0 || to?.kind === "tls") return;
+  const [name] = from?.kind === "tls"
+    ? given.filter((name) => name === "tls-ca") // Clients are not asked for certificates.
+    : given;
+  if (name === undefined) return;
+  throw new UsageError(
+    `option --${name} needs an address tls:HOST:PORT${
+      from && name === "tls-ca" ? " to connect to" : ""
+    }`,
+  );
+}
+
 /** Where to connect. */
 export function connectTarget(
   address: Address,
@@ -61,6 +86,9 @@ export function connectTarget(
     case "unix":
       return { path: address.path, ...wait };
     case "cmd":
+      if (timeout !== undefined) {
+        throw new UsageError("option --timeout does not go with cmd:");
+      }
       return { command: address.command, signal };
     case "tls": {
       const { hostname, port } = address;

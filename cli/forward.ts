@@ -17,6 +17,7 @@ import {
 } from "./address.ts";
 import type { Arguments, Command, Context } from "./command.ts";
 import {
+  assertTlsUsed,
   CHANNEL_OPTIONS,
   channelSettings,
   connectTarget,
@@ -33,7 +34,7 @@ export const forwardCommand: Command = {
   summary: "Bridge two addresses: each connection to FROM gets one to TO.",
   details:
     `Both sides carry messages, unless --raw says otherwise. --key-file and --compress
-are for the side that --secure names, TO by default. SIGINT ends it.
+are for the side that --secure names, TO by default. SIGINT or SIGTERM ends it.
 
 ${ADDRESS_HELP}
 
@@ -61,8 +62,10 @@ The same for any service, HTTP for example:
   async run(context: Context): Promise<number> {
     const { args, say, signal } = context;
     const from = parseAddress(args.operands[0]);
+    const to = parseAddress(args.operands[1]);
+    assertTlsUsed(args, { from, to });
     const listening = listenOptions(from, args);
-    const target = connectTarget(parseAddress(args.operands[1]), args, signal);
+    const target = connectTarget(to, args, signal);
     const raw = sides(args, "raw", "none");
     const secure = sides(args, "secure", "to");
     const { key, compression, ...plain } = await channelSettings(args);

@@ -8,7 +8,12 @@ import {
   TLS_OPTIONS,
 } from "./address.ts";
 import type { Command, Context } from "./command.ts";
-import { CHANNEL_OPTIONS, channelSettings, listenOptions } from "./endpoint.ts";
+import {
+  assertTlsUsed,
+  CHANNEL_OPTIONS,
+  channelSettings,
+  listenOptions,
+} from "./endpoint.ts";
 import { aborted, describe, NEW_LINE } from "./running.ts";
 
 /** `sluice listen`. */
@@ -18,7 +23,7 @@ export const listenCommand: Command = {
   summary: "Accept connections and print the messages that they send.",
   details:
     `Each message is printed as a line. Port 0 lets the system choose: standard error
-tells which. SIGINT ends it.
+tells which. SIGINT or SIGTERM ends it.
 
 ${ADDRESS_HELP}
 
@@ -34,6 +39,7 @@ ${ADDRESS_HELP}
   async run(context: Context): Promise<number> {
     const { args, say } = context;
     const address = parseAddress(args.operands[0]);
+    assertTlsUsed(args, { from: address });
     const served = Promise.withResolvers<void>();
     await using server = serve({
       ...listenOptions(address, args),

@@ -57,13 +57,22 @@ const bytes = (text: string) => new TextEncoder().encode(text);
 
 /** Runs a command with `input` to its end. */
 async function run(args: string[], input = ""): Promise<Result> {
+  const { out, ...rest } = await runBytes(args, bytes(input));
+  return { out: new TextDecoder().decode(out), ...rest };
+}
+
+/** The same, with bytes in and out. */
+async function runBytes(
+  args: string[],
+  input: Uint8Array<ArrayBuffer>,
+): Promise<Omit<Result, "out"> & { readonly out: Uint8Array }> {
   const child = spawn(args);
   const writer = child.stdin.getWriter();
-  const writing = writer.write(bytes(input)).then(() => writer.close())
+  const writing = writer.write(input).then(() => writer.close())
     .catch(() => {}); // It may end without reading.
   const timer = setTimeout(() => child.kill("SIGKILL"), LIFETIME);
   const [out, err, { code }] = await Promise.all([
-    new Response(child.stdout).text(),
+    new Response(child.stdout).bytes(),
     new Response(child.stderr).text(),
     child.status,
     writing,
@@ -150,6 +159,18 @@ function serveEchoes(options: { key?: Uint8Array } = {}) {
   });
 }
 
+Deno.test("sluice connect sends lines as they are, and nothing that is no text", async () => {
+  await using server = start(["listen", "--echo", "127.0.0.1:0"]);
+  const address = await server.address();
+  const sent = [0xef, 0xbb, 0xbf, 0xc3, 0xa9, 0x0a];
+  const same = await runBytes(["connect", address], new Uint8Array(sent));
+  assertEquals(same.code, 0, same.err);
+  assertEquals([...same.out], sent);
+  const wrong = await runBytes(["connect", address], new Uint8Array([0xff]));
+  assertEquals([wrong.code, wrong.out.length], [1, 0]);
+  assertStringIncludes(wrong.err, "is not UTF-8 text: use --whole");
+});
+
 // Help and wrong command lines
 
 Deno.test("sluice --help lists the commands, and each command has a help of its own", async () => {
@@ -185,6 +206,22 @@ Deno.test("A wrong command line is told on standard error, with exit code 2", as
     [["connect", "--key-file", short, "a:1"], "16"],
     [["listen", "cmd:cat"], "cannot listen on a command"],
     [["listen", "tls:127.0.0.1:0"], "needs --tls-cert and --tls-key"],
+    // Options of TLS that no address is for.
+    [["connect", "--tls-ca", "f", "a:1"], "--tls-ca needs an address tls:"],
+    [["bench", "--tls-ca", "f", "unix:a"], "--tls-ca needs an address tls:"],
+    [
+      ["listen", "--tls-cert", "f", "--tls-key", "f", "127.0.0.1:0"],
+      "--tls-cert needs an address tls:",
+    ],
+    [
+      ["listen", "--tls-ca", "f", "tls:127.0.0.1:0"],
+      "--tls-ca needs an address tls:HOST:PORT to connect to",
+    ],
+    [
+      ["forward", "--tls-ca", "f", "tls:127.0.0.1:0", "a:1"],
+      "--tls-ca needs an address tls:HOST:PORT to connect to",
+    ],
+    [["connect", "--timeout", "5", "cmd:cat"], "--timeout does not go with"],
     [["forward", "127.0.0.1:0"], "missing TO"],
     [["forward", "--raw", "left", "a:0", "b:1"], "--raw must be from, to or"],
     [["bench", "--size", "64,x", "a:1"], "each --size must be an integer"],
