@@ -197,8 +197,12 @@ export class SecureHandshake {
     while (this.#heldLength < count) {
       const { done, value } = await this.#unlessAborted(this.#reader.read());
       if (done) {
+        // Who finds out that the keys differ says nothing, and hangs up.
+        const hint = count === HELLO_LENGTH
+          ? ""
+          : " (the peer may have another key or context)";
         throw new ConnectionLostError(
-          `Cannot finish handshake as the stream ended early: needed ${count} bytes, received ${this.#heldLength}`,
+          `Cannot finish handshake as the stream ended early: needed ${count} bytes, received ${this.#heldLength}${hint}`,
           { received: this.#heldLength, expected: count },
         );
       }

@@ -82,7 +82,8 @@ export class SecureStream extends ByteStream {
    * @throws {EncryptionError} if the peer has another key, context, protocol or
    * the same role, or somebody interferes. The side that notices first tells the
    * other nothing but the end of the stream.
-   * @throws {ConnectionLostError} if the stream ends within the handshake.
+   * @throws {ConnectionLostError} if the stream ends within the handshake, which
+   * is what the initiator sees of a peer that has another key.
    * @throws {StreamTimeoutError} if `handshakeTimeout` passes.
    * @throws {TypeError} if `key` or `context` is no `Uint8Array`, the role is
    * unknown, or the stream is locked.

@@ -9,6 +9,7 @@ import { assertSettings } from "./_make_channel.ts";
 import type { ChannelSettings } from "./channel_settings.ts";
 import { publishConnect, publishEnd, publishError } from "./_monitoring.ts";
 import { openChannel } from "./_open_channel.ts";
+import { refuseOthers } from "./_refuse_options.ts";
 import {
   createPipeStream,
   type CreatePipeStreamOptions,
@@ -58,18 +59,20 @@ export type ConnectTarget = TcpTarget | UnixTarget | CommandTarget;
  * handshakes are done.
  *
  * However it fails (refused, a wrong key, aborted, too late), it leaves neither a
- * socket nor a process behind. With `key` we are the initiator.
+ * socket nor a process behind, but for what `createSslStream` says. With `key` we are the initiator.
  *
  * @param target A TCP port, with TLS or not, a Unix socket, or a command to talk
  * to over its standard input and output; with the options of `createSocketStream`,
  * `createSslStream`, `createUnixStream` or `createPipeStream`, such as `timeout`,
  * `attempts` and `signal`. The signal is for connecting: later it has no effect.
  * @param options Those of the channel. With `key` it is encrypted.
- * @throws {ConnectionLostError} if no connection could be made.
- * @throws {StreamTimeoutError} if `timeout`, or `handshakeTimeout`, passed.
- * @throws {EncryptionError} if the peer has another key.
- * @throws {TypeError} or `RangeError` if an option is wrong, before anything is
- * connected.
+ * @throws {ConnectionLostError} if no connection could be made, or the peer hung
+ * up within the handshake: a server does that to whoever has another key.
+ * @throws {StreamTimeoutError} if `timeout` passed, which each attempt has for
+ * connecting and TLS, or `handshakeTimeout`, which is that of `key`.
+ * @throws {EncryptionError} if what answers has another key, or is no secure stream.
+ * @throws {TypeError} or `RangeError` if an option is wrong, or not one of this
+ * kind of target, before anything is connected.
  *
  * @example
  * ```ts
@@ -112,21 +115,52 @@ export async function connect(
 
 async function open(target: ConnectTarget): Promise<ByteStream> {
   if ("path" in target) {
+    refuseOthers("connect to a Unix socket", target, UNIX_OPTIONS);
     const { path, ...options } = target;
     return await createUnixStream(path, options);
   }
   if ("command" in target) {
+    refuseOthers("connect to a command", target, COMMAND_OPTIONS);
     const { command, signal, ...options } = target;
     signal?.throwIfAborted();
     return await createPipeStream(command, options);
   }
+  refuseOthers("connect to a port", target, TCP_OPTIONS);
   const { hostname = "127.0.0.1", port, tls, ...options } = target;
+  if (tls instanceof Object) refuseOthers("connect over TLS", tls, TLS_OPTIONS);
   if (!tls) return await createSocketStream(hostname, port, options);
   return await createSslStream(hostname, port, {
     ...options,
     ...(tls === true ? {} : tls),
   });
 }
+
+const UNIX_OPTIONS = ["path", "timeout", "signal"] as const;
+const COMMAND_OPTIONS = [
+  "command",
+  "cwd",
+  "env",
+  "stderr",
+  "killTimeout",
+  "signal",
+] as const;
+const TCP_OPTIONS = [
+  "hostname",
+  "port",
+  "tls",
+  "ipv6",
+  "keepAlive",
+  "noDelay",
+  "attempts",
+  "timeout",
+  "signal",
+] as const;
+const TLS_OPTIONS = [
+  "keyFile",
+  "certFile",
+  "caCerts",
+  "alpnProtocols",
+] as const;
 
 /** What is known of the connection before it is made. */
 function infoOf(target: ConnectTarget): StreamInfo {

@@ -29,8 +29,9 @@ export interface ReconnectingOptions {
   resetAfter?: number;
   /**
    * Whether an error of `connect` may pass, so that another attempt is worth it. By
-   * default a `ConnectionLostError` and a `StreamTimeoutError` may, and misuse or a
-   * wrong key may not.
+   * default a `ConnectionLostError` and a `StreamTimeoutError` may, and misuse may
+   * not. A server that has another key hangs up like one that restarts: give
+   * `maxAttempts` where that is not to go on for ever.
    */
   isRetriable?: (error: unknown) => boolean;
   /** Ends it: the channel given last is aborted with the signal's `reason`, with which it rejects. */

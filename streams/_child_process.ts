@@ -1,9 +1,8 @@
 import { deadline } from "jsr:@std/async@^1.5.0/deadline";
 import { ConnectionLostError } from "../errors.ts";
-import { assertTimeout } from "./_establish.ts";
+import { assertTimeout, toConnectError } from "./_establish.ts";
 import { PipeReader } from "./_pipe_reader.ts";
 import { StderrTail } from "./_stderr_tail.ts";
-import { toStreamError } from "./_stream_error.ts";
 import type { ByteTransport } from "./byte_transport.ts";
 
 /** The default of {@linkcode SpawnOptions.killTimeout}, in milliseconds. */
@@ -38,7 +37,8 @@ export interface SpawnOptions {
   signal?: AbortSignal;
   /**
    * How long `close()` waits for the child to exit after the end of its input,
-   * and again after SIGTERM, before SIGKILL; in milliseconds, 5,000 by default.
+   * and again after SIGTERM, before SIGKILL; in milliseconds, 5,000 by default;
+   * 0 is not at all.
    */
   killTimeout?: number;
 }
@@ -82,7 +82,7 @@ export class ChildProcess implements ByteTransport {
         ...(env !== undefined && { env }),
       }).spawn();
     } catch (error) {
-      throw toStreamError(error, `spawn ${program}`);
+      throw toConnectError(error, `spawn ${program}`);
     }
     this.pid = this.#child.pid;
     this.#stdin = this.#child.stdin.getWriter();

@@ -6,7 +6,7 @@ import { establish } from "./_establish.ts";
 export interface ConnectUnixOptions {
   /** Deadline in milliseconds, 10,000 by default; 0 is none. */
   timeout?: number;
-  /** Gives up with the signal's own reason and leaves no socket behind. */
+  /** Gives up with the signal's own reason. */
   signal?: AbortSignal;
 }
 
@@ -24,7 +24,7 @@ export interface ConnectOptions extends ConnectUnixOptions {
   keepAlive?: boolean;
   /** Whether small writes leave at once (Nagle's algorithm off), on by default. */
   noDelay?: boolean;
-  /** Deadline of each attempt with its handshakes, in milliseconds, 10,000 by default; 0 is none. */
+  /** Deadline of each attempt, with TLS, in milliseconds, 10,000 by default; 0 is none. */
   timeout?: number;
   /**
    * How often to try in all, 1 by default. The waits between attempts grow from
@@ -170,6 +170,11 @@ function attempt<T>(
   { attempts = 1, signal }: ConnectOptions,
   connect: () => Promise<T>,
 ): Promise<T> {
+  if (!Number.isInteger(attempts) || attempts < 1) {
+    throw new RangeError(
+      `Cannot connect as attempts must be an integer >= 1: current value is ${attempts}`,
+    );
+  }
   return retry(connect, {
     maxAttempts: attempts,
     minTimeout: 100,

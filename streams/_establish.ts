@@ -45,10 +45,20 @@ export async function establish<T extends { close(): unknown }>(
     // It may have been closed already by the same signal, which throws here.
     starting.then((late) => late.close()).catch(() => {});
     both.throwIfAborted();
-    throw toStreamError(error, action);
+    throw toConnectError(error, action);
   } finally {
     clearTimeout(timer);
   }
+}
+
+/**
+ * The error that a failed attempt to connect is reported as. Misuse and a missing
+ * permission stay what they are: another attempt would fail as well.
+ */
+export function toConnectError(error: unknown, action: string): unknown {
+  return error instanceof TypeError || error instanceof Deno.errors.NotCapable
+    ? error
+    : toStreamError(error, action);
 }
 
 /** Refuses a timeout that is no time in milliseconds. */

@@ -145,6 +145,17 @@ Deno.test("connect refuses wrong options before it connects", async () => {
   for (const [options, type] of cases) {
     await assertRejects(() => connect({ port }, options), type);
   }
+  const targets = [
+    [{ port, cwd: "/" }, "connect to a port with cwd"],
+    [{ port, caCerts: [] }, "connect to a port with caCerts"],
+    [{ port, tls: { rejectUnauthorized: false } }, "connect over TLS with"],
+    [{ path: "/nowhere", tls: true }, "connect to a Unix socket with tls"],
+    [{ path: "/nowhere", port }, "connect to a Unix socket with port"],
+    [{ command: ["cat"], timeout: 5000 }, "connect to a command with timeout"],
+  ] as [ConnectTarget, string][];
+  for (const [target, message] of targets) {
+    await assertRejects(() => connect(target), TypeError, message);
+  }
   // Nobody was there before this one.
   const accepting = listener.accept();
   await using stream = await createSocketStream("127.0.0.1", port);
@@ -162,6 +173,18 @@ Deno.test("connect tells that nobody listens", async () => {
     `Cannot connect to 127.0.0.1:${port}`,
   );
   assert(error.cause instanceof Deno.errors.ConnectionRefused);
+});
+
+Deno.test({
+  name: "connect does not try again what is not permitted, or cannot be",
+  permissions: { net: false, run: false, read: true, write: true },
+  async fn() {
+    const { NotCapable } = Deno.errors;
+    const started = performance.now();
+    await assertRejects(() => connect({ port: 1, attempts: 5 }), NotCapable);
+    await assertRejects(() => connect({ command: ["cat"] }), NotCapable);
+    assert(performance.now() - started < 100, "without a pause");
+  },
 });
 
 Deno.test("connect with the wrong key fails, and neither side keeps a socket", async () => {
