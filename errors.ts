@@ -110,7 +110,11 @@ export interface FramingErrorOptions extends ErrorOptions {
   offset?: number;
 }
 
-/** The bytes are no frame. */
+/**
+ * The bytes are not of the protocol in use, such as the answer of a proxy. Frames
+ * of a channel cannot be told from other bytes: what is none most often announces
+ * a message over the limit, and is a {@linkcode BufferOverflowError}.
+ */
 export class FramingError extends StreamError {
   /** `"FramingError"`. */
   override name = "FramingError";

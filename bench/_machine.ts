@@ -7,6 +7,6 @@ export function machine(): string {
     `${processors[0]?.model.trim() ?? "unknown processor"}`,
     `${processors.length} cores`,
     `${Math.round(totalmem() / 2 ** 30)} GiB`,
-    `${Deno.build.os} ${Deno.osRelease()}`,
+    `${Deno.build.os} ${Deno.osRelease().split("-")[0]}`,
   ].join(", ");
 }

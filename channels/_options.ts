@@ -82,7 +82,10 @@ export interface ChannelOptions {
    * sides must use it, as empty messages are not delivered while it is on.
    */
   heartbeat?: HeartbeatOptions;
-  /** How long `close()` waits for what is queued to leave, in milliseconds, 5000 by default. */
+  /**
+   * How long `close()` waits for what is queued to leave, in milliseconds, 5000 by
+   * default; 0 is not at all.
+   */
   closeTimeout?: number;
 }
 

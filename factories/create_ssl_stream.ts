@@ -10,7 +10,8 @@ export type CreateSslStreamOptions = ConnectTlsOptions;
  * Connects over TLS and finishes the handshake. The certificate chain and the
  * host name are always verified.
  *
- * However it fails, it leaves no socket behind.
+ * However it fails, it leaves no socket behind, except that of a handshake that
+ * was given up: the platform keeps it until the peer says anything or ends it.
  *
  * @param host Host name or IP address, which the certificate must carry.
  * @param port Port, 0 to 65535.

@@ -42,7 +42,8 @@ export let accessOf: (stream: ByteStream) => ByteStreamAccess;
  * - Back-pressure is the transport's own: nothing is read before somebody asks,
  *   and a write settles once the transport has taken every byte.
  * - The first failure ends both directions: every pending and later call, and
- *   `readable` and `writable`, reject with that same error.
+ *   `readable` and `writable`, reject with that same error. An end of the peer's
+ *   that cuts a `read(count)` short fails that call alone: what came is still there.
  *
  * `read` and `write` are for calls in turn, `readable` and `writable` for
  * pipes; a direction whose web stream is locked by a pipe refuses the calls.

@@ -5,7 +5,8 @@ export const DEFAULT_BUFFER_SIZE = 8192;
 export const MAX_BUFFER_SIZE = 1_048_576;
 
 /**
- * The size of the chunks that large transfers are cut into, in bytes. A channel
- * gathers small frames into chunks of this size at most.
+ * The size of the chunks that large transfers are made of, in bytes. A channel
+ * ends a chunk of small frames when it has as many. A payload that is too long to
+ * be copied goes out in pieces of 1 MiB, or of this size with `stallTimeout`.
  */
 export const STREAM_CHUNK_SIZE = 64_000;

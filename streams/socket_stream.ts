@@ -25,8 +25,10 @@ export interface SocketStreamOptions {
 /**
  * A byte stream over a socket: TCP, TLS or Unix.
  *
- * Half close works on all three. Nagle's algorithm is off unless asked for. An
- * idle stream holds a read buffer of 256 bytes, a busy one of up to 64 KiB.
+ * Half close works on all three. Nagle's algorithm is off unless asked for, but
+ * on TLS connections that were accepted, or made with a client certificate, where
+ * the platform cannot turn it off. A new stream holds a read buffer of 256 bytes,
+ * an idle one as much as came last at once, if that was at most 64 KiB.
  *
  * Permissions: `--allow-net` for TCP and TLS, `--allow-net`, `--allow-read` and
  * `--allow-write` for Unix sockets, `--allow-read` for certificate files.
@@ -109,7 +111,7 @@ export class SocketStream extends ByteStream {
    * @param port Port, 0 to 65535.
    * @param options Certificates, protocols, and those of {@linkcode connect}.
    * @throws {ConnectionLostError} if no connection could be made, the server's
-   * certificate is not to be trusted, or no protocol was agreed on.
+   * certificate is not to be trusted, or it speaks none of `alpnProtocols`.
    * @throws {StreamTimeoutError} if `timeout` passed.
    * @throws {RangeError} if `port`, `attempts` or `timeout` is out of its range.
    * @throws {TypeError} if options cannot be honoured together.
@@ -134,6 +136,7 @@ export class SocketStream extends ByteStream {
    * @param options Deadline and signal.
    * @throws {ConnectionLostError} if no connection could be made.
    * @throws {StreamTimeoutError} if `timeout` passed.
+   * @throws {TypeError} if `path` is too long.
    */
   static async connectUnix(
     path: string,
