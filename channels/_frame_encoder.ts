@@ -29,7 +29,7 @@ export const DEFAULT_SIZES: ChunkSizes = {
 /** A chunk that is complete. */
 export interface EncodedChunk {
   readonly bytes: Uint8Array;
-  /** How many frames begin in it. */
+  /** How many frames end in it. */
   readonly frames: number;
   /** If it is a slice of a payload that was not copied: whether it is the last. */
   readonly slice?: "last" | "other";
@@ -49,7 +49,7 @@ export class FrameEncoder {
   #buffer: Uint8Array = EMPTY;
   #start = 0;
   #filled = 0;
-  /** How many frames begin in it. */
+  /** How many frames end in it. */
   #frames = 0;
 
   constructor(sizes: ChunkSizes = DEFAULT_SIZES) {
@@ -87,7 +87,7 @@ export class FrameEncoder {
       this.#putHeader(byteLength, compressed);
       this.#buffer.set(payload, this.#filled);
       this.#filled += byteLength;
-      this.#buffer[this.#filled++] = TRAILER;
+      this.#putTrailer();
     }
     if (this.#filled - this.#start >= STREAM_CHUNK_SIZE) this.#seal();
     return true;
@@ -122,7 +122,7 @@ export class FrameEncoder {
       if (part.byteLength === room) this.#seal();
     }
     this.#reserve(TRAILER_SIZE);
-    this.#buffer[this.#filled++] = TRAILER;
+    this.#putTrailer();
   }
 
   #encodeSlices(payload: Uint8Array, compressed: boolean): void {
@@ -140,13 +140,18 @@ export class FrameEncoder {
       });
     }
     this.#reserve(TRAILER_SIZE);
-    this.#buffer[this.#filled++] = TRAILER;
+    this.#putTrailer();
   }
 
   /** Writes length and flag, for which there must be room. */
   #putHeader(length: number, compressed: boolean): void {
     writeHeader(this.#buffer, this.#filled, length, compressed);
     this.#filled += HEADER_SIZE;
+  }
+
+  /** Ends a frame, for whose last byte there must be room. */
+  #putTrailer(): void {
+    this.#buffer[this.#filled++] = TRAILER;
     this.#frames++;
   }
 

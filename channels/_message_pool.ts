@@ -18,9 +18,9 @@ export class MessagePool {
   /** The length from which messages may be views of `chunk`, in bytes. */
   shareFrom(chunk: Uint8Array): number {
     const size = chunk.buffer.byteLength;
-    return chunk.byteLength >= size * MIN_FILL
-      ? size - MAX_NEIGHBOURS
-      : Infinity;
+    // A copy would be in a buffer as large.
+    const isDense = size <= POOL_SIZE || chunk.byteLength >= size * MIN_FILL;
+    return isDense ? size - MAX_NEIGHBOURS : Infinity;
   }
 
   /** A copy of `bytes` to give away. */

@@ -9,12 +9,12 @@ const MAX_SIZE = 65_548;
 const IDLE_SIZE = 4096;
 /** What a burst that no buffer has room for counts as: the next read waits with `IDLE_SIZE`. */
 const LONG_BURST = 256;
-/** How many times larger the next buffer of a busy stream may be, or how many short bursts it is for. */
+/** How many times as long as what came the next buffer of a busy stream is, or of how many short bursts. */
 const GROWTH = 16;
 
 /**
- * Memory to read into, that follows the traffic: small while a stream is idle,
- * large while it is busy. A buffer is given out in views, each once, and filled
+ * Memory to read into, that follows the traffic: large while a stream is busy, and
+ * small while it is idle, unless what came last was large. A buffer is given out in views, each once, and filled
  * before the next is taken, so that small chunks share theirs.
  *
  * A read that does not fill its space shows that nothing more is waiting. What
@@ -40,10 +40,12 @@ export class ReadBuffer {
       const size = idleSize(this.#expected);
       const tooLarge = byteLength > IDLE_SIZE && byteLength > size;
       // A read that just fills its space would look as if more were waiting.
-      if (room <= this.#expected || tooLarge) this.#renew(size);
+      if (room <= this.#expected) this.#renew(size);
+      else if (tooLarge) this.#renew(Math.max(size, IDLE_SIZE));
     } else if (room <= byteLength / 8) {
       // A remainder that short is not worth a system call.
-      this.#renew(Math.min(byteLength * GROWTH, MAX_SIZE));
+      const size = Math.max(this.#burst * GROWTH, IDLE_SIZE);
+      this.#renew(Math.min(size, MAX_SIZE));
     }
     return this.#buffer.subarray(this.#filled);
   }

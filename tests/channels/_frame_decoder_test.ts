@@ -154,6 +154,19 @@ Deno.test("FrameDecoder hands out no payload that keeps much more memory than it
   }
 });
 
+Deno.test("FrameDecoder copies a short message out of a large buffer, and not out of a small one", () => {
+  for (const [size, shared] of [[8192, true], [8193, false]] as const) {
+    const chunk = new Uint8Array(size).subarray(0, 106);
+    chunk.set(frameOf(noise(100)));
+    const batch = new FrameBatch();
+    new FrameDecoder(1000).decode(chunk, batch);
+    const message = batch.take();
+    assertEquals(message, noise(100));
+    assertEquals(message.buffer === chunk.buffer, shared, `${size}`);
+    assertLess(message.buffer.byteLength, 8193);
+  }
+});
+
 Deno.test("FrameDecoder takes memory at once for a payload no longer than one before, and for 4 MiB at most", () => {
   for (const [length, atOnce] of [[2 << 20, 2 << 20], [6 << 20, 4 << 20]]) {
     const frame = frameOf(noise(length!));

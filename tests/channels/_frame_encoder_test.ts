@@ -48,6 +48,7 @@ function lengthsAfter(
     assertLessOrEqual(chunk.bytes.byteLength, limit);
     const batch = new FrameBatch();
     decoder.decode(chunk.bytes.slice(), batch);
+    assertEquals(chunk.frames, batch.size, "frames that end in the chunk");
     while (batch.size > 0) decoded.push(batch.take().byteLength);
     return true;
   };

@@ -33,6 +33,7 @@ import {
   isPending,
   JOINTS,
   manualPair,
+  memoryEnds,
   noise,
   pairOf,
   reasonOf,
@@ -59,6 +60,17 @@ function encrypted(
     },
   };
 }
+
+Deno.test("EncryptedChannel that batches sends a message of two records when the batch is full", async () => {
+  await using pair = encrypted(memoryEnds(), {
+    batching: { size: 1, timeout: 60_000 },
+  });
+  for (const size of [65_512, 65_513, 70_000, 131_066, 131_067]) {
+    await pair.near.send(noise(size));
+    const message = await deadline(pair.far.recv(), 5000);
+    assertEquals(message?.byteLength, size);
+  }
+});
 
 Deno.test("EncryptedChannel carries messages of every size over every kind of stream", async () => {
   for (const [name, join] of Object.entries(JOINTS)) {

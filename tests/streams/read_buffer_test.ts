@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { ReadBuffer } from "../../streams/_read_buffer.ts";
+import { generator } from "./_random.ts";
 
 /** Reads `count` bytes as a socket would, filling the space with `value`. */
 function read(buffer: ReadBuffer, count: number, value = 0): Uint8Array {
@@ -83,6 +84,31 @@ Deno.test("ReadBuffer waits with a small buffer again after the first small mess
   assertEquals(held(buffer), 18_000);
   message(buffer, 100);
   assert(held(buffer) <= 4096, `${held(buffer)}`);
+});
+
+Deno.test("ReadBuffer takes no large buffer for small messages, however they fill it", () => {
+  const { random, seed } = generator();
+  const buffer = new ReadBuffer();
+  const waits = (length: number) => {
+    message(buffer, length);
+    assert(held(buffer) <= 8000, `${held(buffer)} after ${length}, ${seed}`);
+  };
+  for (let i = 0; i < 300; i++) for (const n of [326, 159, 27]) waits(n);
+  for (let i = 0; i < 5000; i++) waits(random.integer(1, 500));
+});
+
+Deno.test("ReadBuffer reads a short message after a long one at once, and a long one after that", () => {
+  const buffer = new ReadBuffer();
+  for (let i = 0; i < 100; i++) {
+    const reads = message(buffer, 3709) + message(buffer, 8);
+    if (i > 3) assertEquals(reads, 2);
+  }
+});
+
+Deno.test("ReadBuffer has room after a read into other memory, even if that was the first", () => {
+  const buffer = new ReadBuffer();
+  buffer.note(10, true);
+  assert(buffer.space().length > 0);
 });
 
 Deno.test("ReadBuffer waits with a small buffer after a burst that others' memory took", () => {
