@@ -1,11 +1,11 @@
 import { abortable } from "jsr:@std/async@^1.5.0/abortable";
 import {
   StreamClosedError,
-  StreamError,
+  type StreamError,
   StreamTimeoutError,
 } from "../errors.ts";
 import { Outcome } from "../streams/_outcome.ts";
-import { describe, toStreamError } from "../streams/_stream_error.ts";
+import { toAbortError, toStreamError } from "../streams/_stream_error.ts";
 import { ByteStream } from "../streams/byte_stream.ts";
 import type { ByteStreamPair } from "../streams/byte_stream_pair.ts";
 import { STREAM_CHUNK_SIZE } from "../streams/constants.ts";
@@ -188,12 +188,7 @@ export class Link implements PipelineHooks {
     this.#pipeline?.cancelInbound(reason);
     this.#pipeline?.abortOutbound(reason);
     if (this.#stream instanceof ByteStream) this.#stream.abort(reason);
-    this.#finished.settle(
-      reason instanceof StreamError ? reason : new StreamClosedError(
-        `Channel was aborted: ${describe(reason)}`,
-        { cause: reason },
-      ),
-    );
+    this.#finished.settle(toAbortError(reason, "Channel"));
   }
 
   onReceived(size: number): void {

@@ -1,3 +1,5 @@
+export { describe } from "../streams/_stream_error.ts";
+
 /** What ends a line. */
 export const NEW_LINE: Uint8Array = new TextEncoder().encode("\n");
 
@@ -7,10 +9,4 @@ export function aborted(signal: AbortSignal): Promise<void> {
     if (signal.aborted) resolve();
     signal.addEventListener("abort", () => resolve(), { once: true });
   });
-}
-
-/** An error in a line. */
-export function describe(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.message === "" ? error.name : error.message;
 }

@@ -1,6 +1,6 @@
 import { StreamClosedError, StreamError } from "../errors.ts";
 import { Outcome } from "./_outcome.ts";
-import { describe } from "./_stream_error.ts";
+import { toAbortError } from "./_stream_error.ts";
 import type { ByteTransport } from "./byte_transport.ts";
 
 /**
@@ -67,12 +67,10 @@ export class Lifecycle {
   fail(reason: unknown): void {
     if (this.closed) return;
     this.#die(reason);
-    const failure = reason instanceof StreamError
-      ? reason
-      : new StreamClosedError(`Stream was aborted: ${describe(reason)}`, {
-        cause: reason,
-      });
-    this.#letGo(() => this.#transport.abort(reason), failure);
+    this.#letGo(
+      () => this.#transport.abort(reason),
+      toAbortError(reason, "Stream"),
+    );
   }
 
   /** Ends both directions and lets go of the transport; it never rejects. */

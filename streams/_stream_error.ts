@@ -1,4 +1,8 @@
-import { ConnectionLostError, StreamError } from "../errors.ts";
+import {
+  ConnectionLostError,
+  StreamClosedError,
+  StreamError,
+} from "../errors.ts";
 
 /**
  * The error that a failed operation of a transport is reported as: a
@@ -15,6 +19,14 @@ export function toStreamError(error: unknown, action: string): StreamError {
 }
 
 /** What an abort for `reason` is reported as where a {@linkcode StreamError} is promised. */
+export function toAbortError(reason: unknown, what: string): StreamError {
+  if (reason instanceof StreamError) return reason;
+  return new StreamClosedError(`${what} was aborted: ${describe(reason)}`, {
+    cause: reason,
+  });
+}
+
+/** An error in a line. */
 export function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.message === "" ? error.name : error.message;
