@@ -240,10 +240,6 @@ export class Link implements PipelineHooks {
     else this.fail(toStreamError(error, "send message"));
   }
 
-  peerHasEnded(): boolean {
-    return this.#peerEnded;
-  }
-
   async #open(open: StageOpener): Promise<void> {
     this.#opening = new AbortController();
     try {

@@ -42,8 +42,6 @@ export interface PipelineHooks {
   onOutboundEnd(): void;
   /** Nothing more can be sent. */
   onOutboundFailure(error: unknown): void;
-  /** Whether the peer has ended its direction. */
-  peerHasEnded(): boolean;
 }
 
 /**
@@ -158,19 +156,10 @@ export class Pipeline {
         this.#hooks.onSent(byteLength);
         if (this.#recycles) recycle(chunk);
       }
-      await this.#close();
+      await this.#wire.close();
     } catch (error) {
       return this.#hooks.onOutboundFailure(error);
     }
     this.#hooks.onOutboundEnd();
-  }
-
-  async #close(): Promise<void> {
-    try {
-      await this.#wire.close();
-    } catch (error) {
-      // All was taken, and a peer that is gone for good misses no end.
-      if (!this.#hooks.peerHasEnded()) throw error;
-    }
   }
 }
