@@ -16,8 +16,8 @@ export interface StageSink {
  * The public streams and a channel's {@linkcode StagedSource} share them.
  */
 export interface ChunkStage {
-  /** Whether something will come out without any more input. */
-  readonly busy: boolean;
+  /** Whether it takes chunks before anybody asks for what comes out. */
+  readonly goesAhead: boolean;
   /** Takes a chunk; what it returns, if anything, settles when it takes more. */
   write(chunk: Uint8Array): Promise<void> | undefined;
   /** The input has ended; settles when all has come out. */
@@ -31,8 +31,6 @@ const MAX_AHEAD = 131_072;
 
 /** How a {@linkcode StagedSource} differs from the default. */
 interface StagedSourceOptions {
-  /** Whether to take chunks through the stage before anybody asks for them. */
-  readonly eager?: boolean;
   /** Told of a failure of the stage at once; `late` is one after the end was taken. */
   readonly onFailure?: (error: unknown, when: { late: boolean }) => void;
 }
@@ -120,8 +118,7 @@ export class StagedSource implements ChunkSource, StageSink {
   /** Whether the source should give more now. */
   get #wantsMore(): boolean {
     if (this.#taker !== undefined || this.#over !== undefined) return true;
-    const mayGoAhead = this.#options.eager || this.#stage.busy;
-    return mayGoAhead && this.#size < MAX_AHEAD;
+    return this.#stage.goesAhead && this.#size < MAX_AHEAD;
   }
 
   async #run(): Promise<void> {

@@ -54,7 +54,6 @@ export async function openEncryption(
         startingWith(rest, source),
         (sink) => new RecordDecryptor(opener, parser, sink),
         {
-          eager: true, // So that it goes on while what came before is read.
           onFailure(error, { late }) {
             // Who has taken the end takes no more: it must show elsewhere.
             if (late) sealed?.fail(error);

@@ -151,7 +151,6 @@ export class Link implements PipelineHooks {
 
   /** Ends our direction after all that was accepted; settles when that is done. */
   endOutbound(): Promise<void> {
-    if (this.#failure) return rejected(this.#failure.reason);
     if (!this.#ending) {
       this.#ending = true;
       this.outbox.flush().then(() => this.#allSent = true, () => {});

@@ -61,7 +61,6 @@ export class PlaintextQueue {
 
   /** Errors `readable` after what is queued. */
   fail(error: unknown): void {
-    if (this.#end instanceof Object) return;
     this.#end = { error };
     this.#deliver();
     this.#roomy?.();

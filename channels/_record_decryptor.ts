@@ -31,9 +31,8 @@ export class RecordDecryptor implements ChunkStage {
     );
   }
 
-  get busy(): boolean {
-    return this.#opened.size > 0;
-  }
+  /** Always: it goes on while what came before is read. */
+  readonly goesAhead = true;
 
   /** Whether CLOSE has come, and nothing after it. */
   get closed(): boolean {

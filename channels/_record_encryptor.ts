@@ -31,7 +31,7 @@ export class RecordEncryptor implements ChunkStage {
   constructor(
     sealer: RecordSealer,
     { sender, pooled }: RecordEncryptorOptions,
-    sink: StageSink,
+    sink: Omit<StageSink, "end">,
   ) {
     this.#sealer = sealer;
     this.#sealed = new OrderedResults(
@@ -43,7 +43,8 @@ export class RecordEncryptor implements ChunkStage {
     if (sender === "initiator") this.#seal(RecordType.READY, EMPTY);
   }
 
-  get busy(): boolean {
+  /** While other threads work, they get more. */
+  get goesAhead(): boolean {
     return this.#sealed.size > 0;
   }
 

@@ -61,7 +61,6 @@ export class RecordEncryptionStream
           encryptor = new RecordEncryptor(sealer, { sender, pooled: false }, {
             // It throws if the stage was given up while it was being closed.
             enqueue: (chunk) => controller.enqueue(chunk),
-            end() {}, // The writable end says so itself.
             fail: (error) => controller.error(error),
           });
         },
