@@ -1,9 +1,6 @@
 import { StreamTimeoutError } from "../errors.ts";
-import { StallDetector } from "./_stall_detector.ts";
+import { LOOKS, StallDetector } from "./_stall_detector.ts";
 import type { HeartbeatOptions } from "./_options.ts";
-
-/** How often the heartbeat looks within its interval, so that it is never late. */
-const LOOKS = 4;
 
 /** What the watch over a channel reads and does. */
 export interface Vitals {
@@ -29,7 +26,6 @@ export class Liveness {
   readonly #heartbeat: HeartbeatOptions | undefined;
   readonly #vitals: Vitals;
   #detectors: StallDetector[] = [];
-  #beats: ReturnType<typeof setInterval> | undefined;
 
   constructor(
     options: { stallTimeout: number; heartbeat: HeartbeatOptions | undefined },
@@ -42,7 +38,8 @@ export class Liveness {
 
   /** Begins the watch. */
   start(): void {
-    const { sent, received, receiving, sending, listening } = this.#vitals;
+    const { sent, received, receiving, sending, listening, beat } =
+      this.#vitals;
     const limit = this.#stallTimeout;
     if (limit > 0) {
       this.#watch(
@@ -56,7 +53,16 @@ export class Liveness {
     if (this.#heartbeat) {
       const { interval, timeout } = this.#heartbeat;
       this.#watch(timeout, "receive anything", received, listening);
-      this.#beats = setInterval(this.#beater(), interval / LOOKS);
+      this.#detectors.push(
+        new StallDetector({
+          limit: interval,
+          looks: LOOKS - 1, // By the next one the interval will have passed.
+          progress: sent,
+          // Behind a queue a beat would only wait; what is queued tells the peer as much.
+          active: () => !sending(),
+          onStall: beat,
+        }),
+      );
     }
   }
 
@@ -64,7 +70,6 @@ export class Liveness {
   stop(): void {
     for (const detector of this.#detectors) detector[Symbol.dispose]();
     this.#detectors = [];
-    clearInterval(this.#beats);
   }
 
   #watch(
@@ -83,19 +88,5 @@ export class Liveness {
     this.#detectors.push(
       new StallDetector({ limit, progress, active, onStall }),
     );
-  }
-
-  /** Sends an empty frame when an interval will have passed by the next look. */
-  #beater(): () => void {
-    const { sent, sending, beat } = this.#vitals;
-    let last = sent();
-    let idleLooks = 0;
-    return () => {
-      const current = sent();
-      // Behind a queue it would only wait; what is queued tells the peer as much.
-      idleLooks = current === last && !sending() ? idleLooks + 1 : 0;
-      last = current;
-      if (idleLooks === LOOKS - 1) beat();
-    };
   }
 }

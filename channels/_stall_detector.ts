@@ -1,5 +1,5 @@
-/** How often the counter is looked at within the limit; it fires up to two looks late. */
-const LOOKS = 4;
+/** How often the counter is looked at within the limit. */
+export const LOOKS = 4;
 
 /** What a {@linkcode StallDetector} watches. */
 export interface StallDetectorOptions {
@@ -9,7 +9,9 @@ export interface StallDetectorOptions {
   progress: () => number;
   /** Whether there should be progress. */
   active: () => boolean;
-  /** Called once the limit has passed. */
+  /** Called at this many looks in a row without any; by default once the limit has surely passed. */
+  looks?: number;
+  /** Called then, once. */
   onStall: () => void;
 }
 
@@ -35,13 +37,13 @@ export class StallDetector implements Disposable {
   }
 
   #look(): void {
-    const { progress, active, onStall } = this.#options;
+    // The first look may come right after the last progress.
+    const { progress, active, looks = LOOKS + 1, onStall } = this.#options;
     const current = progress();
     this.#idleLooks = active() && current === this.#last
       ? this.#idleLooks + 1
       : 0;
     this.#last = current;
-    // The first look may come right after the last progress.
-    if (this.#idleLooks > LOOKS) onStall();
+    if (this.#idleLooks === looks) onStall();
   }
 }
