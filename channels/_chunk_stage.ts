@@ -1,5 +1,5 @@
 import type { ChunkSource } from "./_ends.ts";
-import { Fifo } from "./_fifo.ts";
+import { Fifo } from "../streams/_fifo.ts";
 
 /** Where a stage puts what it makes. */
 export interface StageSink {

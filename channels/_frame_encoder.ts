@@ -1,6 +1,6 @@
 import { STREAM_CHUNK_SIZE } from "../streams/constants.ts";
 import { CHUNK_CAPACITY, takeBuffer } from "./_chunk_pool.ts";
-import { Fifo } from "./_fifo.ts";
+import { Fifo } from "../streams/_fifo.ts";
 import {
   FRAME_OVERHEAD,
   HEADER_SIZE,

@@ -1,5 +1,5 @@
 import type { FrameBatch } from "./_frame_batch.ts";
-import { Fifo } from "./_fifo.ts";
+import { Fifo } from "../streams/_fifo.ts";
 import { handled, rejected, rejectHandled } from "./_handled.ts";
 import { MAX_TIME } from "./_options.ts";
 

@@ -1,4 +1,4 @@
-import { Fifo } from "./_fifo.ts";
+import { Fifo } from "../streams/_fifo.ts";
 
 /** A result that has its place, and perhaps not yet its value. */
 interface Place<T> {

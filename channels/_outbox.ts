@@ -1,5 +1,5 @@
 import { recycle } from "./_chunk_pool.ts";
-import { Fifo } from "./_fifo.ts";
+import { Fifo } from "../streams/_fifo.ts";
 import { FRAME_OVERHEAD } from "./_frame.ts";
 import type { ChunkSource } from "./_ends.ts";
 import {

@@ -1,5 +1,5 @@
 import { concat } from "jsr:@std/bytes@^1.0.6/concat";
-import { Fifo } from "./_fifo.ts";
+import { Fifo } from "../streams/_fifo.ts";
 import { STAGE_HIGH_WATER_MARK } from "./_record.ts";
 
 /** Plaintexts are joined to chunks of up to this many bytes; beyond it a copy costs more than a hop. */

@@ -1,5 +1,5 @@
 import { delay } from "jsr:@std/async@^1.5.0/delay";
-import { Fifo } from "../channels/_fifo.ts";
+import { Fifo } from "../streams/_fifo.ts";
 import { assertInteger } from "../channels/_options.ts";
 import type { Channel } from "../channels/channel.ts";
 import { StreamClosedError } from "../errors.ts";

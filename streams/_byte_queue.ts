@@ -1,13 +1,12 @@
+import { Fifo } from "./_fifo.ts";
+
 /**
  * A first-in-first-out queue of bytes. Chunks are kept as they came and are
  * never joined to make room, so that pushing and taking cost time linear in
  * the bytes, whatever the chunking.
  */
 export class ByteQueue {
-  /** Made at the first push: most streams are piped and never need it. */
-  #chunks: Uint8Array[] = NONE;
-  /** Index of the first chunk that is still queued. */
-  #head = 0;
+  readonly #chunks = new Fifo<Uint8Array>();
   #size = 0;
 
   /** The number of bytes queued. */
@@ -18,17 +17,14 @@ export class ByteQueue {
   /** Appends a chunk without copying it. */
   push(chunk: Uint8Array): void {
     if (chunk.byteLength === 0) return;
-    if (this.#chunks === NONE) this.#chunks = [];
     this.#chunks.push(chunk);
     this.#size += chunk.byteLength;
   }
 
   /** Removes the first chunk as it came; `undefined` if there is none. */
   shift(): Uint8Array | undefined {
-    if (this.#size === 0) return undefined;
-    const chunk = this.#chunks[this.#head]!;
-    this.#drop();
-    this.#size -= chunk.byteLength;
+    const chunk = this.#chunks.shift();
+    if (chunk) this.#size -= chunk.byteLength;
     return chunk;
   }
 
@@ -37,16 +33,12 @@ export class ByteQueue {
    * one chunk holds them all, and a copy otherwise.
    */
   take(count: number): Uint8Array {
-    if (count === 0) return new Uint8Array(0);
-    const first = this.#chunks[this.#head]!;
-    if (count <= first.byteLength) return this.#takeFirst(first, count);
+    const first = this.#takeFirst(count);
+    if (first.byteLength === count) return first;
     const result = new Uint8Array(count);
-    for (let filled = 0; filled < count;) {
-      const chunk = this.#chunks[this.#head]!;
-      const part = this.#takeFirst(
-        chunk,
-        Math.min(chunk.byteLength, count - filled),
-      );
+    result.set(first);
+    for (let filled = first.byteLength; filled < count;) {
+      const part = this.#takeFirst(count - filled);
       result.set(part, filled);
       filled += part.byteLength;
     }
@@ -55,29 +47,17 @@ export class ByteQueue {
 
   /** Forgets everything. */
   clear(): void {
-    this.#chunks = NONE;
-    this.#head = 0;
+    this.#chunks.clear();
     this.#size = 0;
   }
 
-  #takeFirst(chunk: Uint8Array, count: number): Uint8Array {
+  /** Removes `count` bytes, or as many as the first chunk has. */
+  #takeFirst(count: number): Uint8Array {
+    if (count === 0) return new Uint8Array(0);
+    const chunk = this.#chunks.peek()!;
+    if (count >= chunk.byteLength) return this.shift()!;
     this.#size -= count;
-    if (count === chunk.byteLength) {
-      this.#drop();
-      return chunk;
-    }
-    this.#chunks[this.#head] = chunk.subarray(count);
+    this.#chunks.replaceFirst(chunk.subarray(count));
     return chunk.subarray(0, count);
   }
-
-  #drop(): void {
-    this.#head++;
-    // Forget what was taken once it is half of the array: amortised constant.
-    if (this.#head * 2 >= this.#chunks.length) {
-      this.#chunks.splice(0, this.#head);
-      this.#head = 0;
-    }
-  }
 }
-
-const NONE: never[] = [];

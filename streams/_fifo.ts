@@ -39,6 +39,11 @@ export class Fifo<T> {
     return item;
   }
 
+  /** Puts `item` in the place of the first, which there must be. */
+  replaceFirst(item: T): void {
+    this.#items[this.#head] = item;
+  }
+
   /** Removes `item`, wherever it is. */
   remove(item: T): void {
     const index = this.#items.indexOf(item, this.#head);

@@ -1,6 +1,6 @@
 import { assertEquals, assertLess } from "@std/assert";
-import { Fifo } from "../../channels/_fifo.ts";
-import { randomOf, seed } from "./_support.ts";
+import { Fifo } from "../../streams/_fifo.ts";
+import { randomOf, seed } from "../channels/_support.ts";
 
 Deno.test("Fifo gives back what an array would", () => {
   const random = randomOf(seed());
