@@ -3,6 +3,7 @@ import { ByteStream } from "../streams/byte_stream.ts";
 import type { ByteStreamPair } from "../streams/byte_stream_pair.ts";
 import { StagedSource } from "./_chunk_stage.ts";
 import type { ChunkSource } from "./_ends.ts";
+import { RecordCipher } from "./_record_cipher.ts";
 import { RecordDecryptor } from "./_record_decryptor.ts";
 import { RecordEncryptor } from "./_record_encryptor.ts";
 import { RecordOpener } from "./_record_opener.ts";
@@ -30,15 +31,15 @@ export async function openEncryption(
   { rekeyInterval }: { rekeyInterval?: number } = {},
 ): Promise<Encryption> {
   const making = Promise.all([
-    RecordSealer.create(sendingKey, rekeyInterval),
-    RecordOpener.create(receivingKey, {
-      expectReady: role === "responder",
-      rekeyInterval,
-    }),
+    RecordCipher.create(sendingKey, rekeyInterval),
+    RecordCipher.create(receivingKey, rekeyInterval),
   ]);
   sendingKey.fill(0);
   receivingKey.fill(0);
-  const [sealer, opener] = await making;
+  const [sending, receiving] = await making;
+  const sealer = new RecordSealer(sending);
+  const peer = role === "initiator" ? "responder" : "initiator";
+  const opener = new RecordOpener(receiving, peer);
   const parser = new RecordParser();
   // Our own streams are done with a chunk when its write has settled.
   const pooled = stream instanceof ByteStream;

@@ -70,7 +70,7 @@ export class RecordDecryptor implements ChunkStage {
         if (done) break;
         if (
           this.#opened.size >= MAX_RECORDS_IN_WORK || this.#opened.over ||
-          this.#opener.rekeyIsDue
+          this.#opener.cipher.rekeyIsDue
         ) {
           return this.#openLater(value, records);
         }
@@ -90,7 +90,7 @@ export class RecordDecryptor implements ChunkStage {
   ): Promise<void> {
     await this.#opened.below(MAX_RECORDS_IN_WORK);
     if (this.#opened.over) return await this.#opened.stop();
-    if (this.#opener.rekeyIsDue) await this.#opener.rekey();
+    if (this.#opener.cipher.rekeyIsDue) await this.#opener.cipher.rekey();
     this.#opened.push(this.#opener.open(record));
     await this.#openAll(records);
   }

@@ -79,12 +79,12 @@ export class RecordEncryptor implements ChunkStage {
 
   #mustWait(): boolean {
     return this.#sealed.size >= MAX_RECORDS_IN_WORK || this.#sealed.over ||
-      this.#sealer.rekeyIsDue;
+      this.#sealer.cipher.rekeyIsDue;
   }
 
   async #room(): Promise<void> {
     await this.#sealed.below(MAX_RECORDS_IN_WORK);
-    if (this.#sealer.rekeyIsDue) await this.#sealer.rekey();
+    if (this.#sealer.cipher.rekeyIsDue) await this.#sealer.cipher.rekey();
   }
 
   #seal(type: number, body: Uint8Array): void {

@@ -1,19 +1,7 @@
 import { notAuthentic } from "./_encryption_error.ts";
-import { CipherState } from "./_noise/cipher_state.ts";
-import {
-  MAX_SYNC_LENGTH,
-  RECORD_HEADER_LENGTH,
-  RecordType,
-  REKEY_INTERVAL,
-} from "./_record.ts";
-
-/** How a {@linkcode RecordOpener} differs from the default. */
-export interface RecordOpenerOptions {
-  /** Whether the first record must be READY: the initiator's direction. */
-  expectReady: boolean;
-  /** After how many records the key changes. */
-  rekeyInterval?: number;
-}
+import { RECORD_HEADER_LENGTH, RecordType } from "./_record.ts";
+import type { RecordCipher } from "./_record_cipher.ts";
+import type { SecureRole } from "./secure_options.ts";
 
 /**
  * Opens the records of one direction, without any input or output, in two steps:
@@ -21,41 +9,18 @@ export interface RecordOpenerOptions {
  * {@linkcode accept} for each plaintext in the same order.
  */
 export class RecordOpener {
-  readonly #cipher: CipherState;
-  readonly #rekeyInterval: number;
-  #nextRekey: number;
+  readonly cipher: RecordCipher;
   #state: "ready expected" | "open" | "closed";
 
-  private constructor(cipher: CipherState, options: RecordOpenerOptions) {
-    const { expectReady, rekeyInterval = REKEY_INTERVAL } = options;
-    this.#cipher = cipher;
-    this.#rekeyInterval = rekeyInterval;
-    this.#nextRekey = rekeyInterval;
-    this.#state = expectReady ? "ready expected" : "open";
-  }
-
-  /** Takes a copy of the traffic key before it returns. */
-  static async create(
-    key: Uint8Array,
-    options: RecordOpenerOptions,
-  ): Promise<RecordOpener> {
-    return new RecordOpener(await CipherState.create(key), options);
+  /** @param sender Whose direction it is: the initiator's begins with READY. */
+  constructor(cipher: RecordCipher, sender: SecureRole) {
+    this.cipher = cipher;
+    this.#state = sender === "initiator" ? "ready expected" : "open";
   }
 
   /** Whether CLOSE has been accepted. */
   get closed(): boolean {
     return this.#state === "closed";
-  }
-
-  /** Whether {@linkcode rekey} must come before the next record. */
-  get rekeyIsDue(): boolean {
-    return this.#cipher.n === this.#nextRekey;
-  }
-
-  /** Changes the key. Records begun before are not affected. */
-  rekey(): Promise<void> {
-    this.#nextRekey += this.#rekeyInterval;
-    return this.#cipher.rekey();
   }
 
   /**
@@ -69,9 +34,7 @@ export class RecordOpener {
     const header = record.subarray(0, RECORD_HEADER_LENGTH);
     const sealed = record.subarray(RECORD_HEADER_LENGTH);
     try {
-      return sealed.byteLength <= MAX_SYNC_LENGTH
-        ? this.#cipher.decryptSync(header, sealed)
-        : this.#cipher.decrypt(header, sealed);
+      return this.cipher.decrypt(header, sealed);
     } catch (error) {
       return Promise.reject(error);
     }

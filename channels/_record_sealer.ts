@@ -1,12 +1,7 @@
 import { takeBuffer } from "./_chunk_pool.ts";
-import { CipherState } from "./_noise/cipher_state.ts";
 import { TAG_LENGTH } from "./_noise/aes_gcm.ts";
-import {
-  MAX_BODY_LENGTH,
-  MAX_SYNC_LENGTH,
-  RECORD_HEADER_LENGTH,
-  REKEY_INTERVAL,
-} from "./_record.ts";
+import { MAX_BODY_LENGTH, RECORD_HEADER_LENGTH } from "./_record.ts";
+import type { RecordCipher } from "./_record_cipher.ts";
 
 /** A longer chunk is worth a buffer of the pool. */
 const MIN_POOLED = 16_384;
@@ -20,33 +15,10 @@ const header = new Uint8Array(RECORD_HEADER_LENGTH);
 
 /** Makes the records of one direction, without any input or output. */
 export class RecordSealer {
-  readonly #cipher: CipherState;
-  readonly #rekeyInterval: number;
-  #nextRekey: number;
+  readonly cipher: RecordCipher;
 
-  private constructor(cipher: CipherState, rekeyInterval: number) {
-    this.#cipher = cipher;
-    this.#rekeyInterval = rekeyInterval;
-    this.#nextRekey = rekeyInterval;
-  }
-
-  /** Takes a copy of the traffic key before it returns. */
-  static async create(
-    key: Uint8Array,
-    rekeyInterval: number = REKEY_INTERVAL,
-  ): Promise<RecordSealer> {
-    return new RecordSealer(await CipherState.create(key), rekeyInterval);
-  }
-
-  /** Whether {@linkcode rekey} must come before the next record. */
-  get rekeyIsDue(): boolean {
-    return this.#cipher.n === this.#nextRekey;
-  }
-
-  /** Changes the key. Records begun before are not affected. */
-  rekey(): Promise<void> {
-    this.#nextRekey += this.#rekeyInterval;
-    return this.#cipher.rekey();
+  constructor(cipher: RecordCipher) {
+    this.cipher = cipher;
   }
 
   /**
@@ -63,9 +35,7 @@ export class RecordSealer {
     plaintextBuffer.set(body, 1);
     const plaintext = plaintextBuffer.subarray(0, length);
     writeHeader(header, 0, length + TAG_LENGTH);
-    return length <= MAX_SYNC_LENGTH
-      ? this.#cipher.encryptSync(header, plaintext)
-      : this.#cipher.encrypt(header, plaintext);
+    return this.cipher.encrypt(header, plaintext);
   }
 }
 

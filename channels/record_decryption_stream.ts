@@ -1,5 +1,6 @@
 import { PlaintextQueue } from "./_plaintext_queue.ts";
 import { assertRecordArguments } from "./_record.ts";
+import { RecordCipher } from "./_record_cipher.ts";
 import { RecordDecryptor } from "./_record_decryptor.ts";
 import { RecordOpener } from "./_record_opener.ts";
 import { RecordParser } from "./_record_parser.ts";
@@ -55,10 +56,8 @@ export class RecordDecryptionStream
     this.writable = new WritableStream({
       start: async (controller) => {
         this.#controller = controller;
-        const opener = await RecordOpener.create(key, {
-          expectReady: sender === "initiator",
-          rekeyInterval,
-        });
+        const cipher = await RecordCipher.create(key, rekeyInterval);
+        const opener = new RecordOpener(cipher, sender);
         this.#decryptor = new RecordDecryptor(opener, new RecordParser(), {
           enqueue: (body) => this.#plaintext.push(body),
           end: () => this.#plaintext.end(),

@@ -3,6 +3,7 @@ import {
   chunkSize,
   STAGE_HIGH_WATER_MARK,
 } from "./_record.ts";
+import { RecordCipher } from "./_record_cipher.ts";
 import { RecordEncryptor } from "./_record_encryptor.ts";
 import { RecordSealer } from "./_record_sealer.ts";
 import type { RecordStreamOptions } from "./record_stream_options.ts";
@@ -57,7 +58,8 @@ export class RecordEncryptionStream
     super(
       {
         async start(controller) {
-          const sealer = await RecordSealer.create(key, rekeyInterval);
+          const cipher = await RecordCipher.create(key, rekeyInterval);
+          const sealer = new RecordSealer(cipher);
           encryptor = new RecordEncryptor(sealer, { sender, pooled: false }, {
             // It throws if the stage was given up while it was being closed.
             enqueue: (chunk) => controller.enqueue(chunk),
