@@ -1,3 +1,4 @@
+import { abortable } from "jsr:@std/async@^1.5.0/abortable";
 import { concat } from "jsr:@std/bytes@^1.0.6/concat";
 import { ConnectionLostError, StreamTimeoutError } from "../errors.ts";
 import { toStreamError } from "../streams/_stream_error.ts";
@@ -70,9 +71,9 @@ export class SecureHandshake {
 
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
-  /** Rejects when we are told to give up. */
-  readonly #aborted = Promise.withResolvers<never>();
-  #abortion?: { readonly reason: unknown };
+  readonly #clock = new AbortController();
+  /** Aborts when it is to give up: told so, or too late. */
+  readonly #signal: AbortSignal;
   readonly #held = new Uint8Array(MAX_HELD);
   #heldLength = 0;
   #rest: Uint8Array = EMPTY;
@@ -80,25 +81,23 @@ export class SecureHandshake {
   /**
    * Begins.
    *
-   * @throws {TypeError} or {RangeError} as {@linkcode assertSecureArguments} does.
+   * @param options Options that were checked.
+   * @param signal Gives up: `finished` rejects with its reason.
    */
   constructor(
     stream: ByteStreamPair,
     key: Uint8Array,
-    options: SecureTestOptions = {},
+    options: SecureTestOptions,
+    signal?: AbortSignal,
   ) {
-    assertSecureArguments(stream, key, options);
     this.#reader = stream.readable.getReader();
     this.#writer = stream.writable.getWriter();
-    this.#aborted.promise.catch(() => {}); // Often nobody waits for it.
+    this.#signal = AbortSignal.any([
+      this.#clock.signal,
+      ...signal ? [signal] : [],
+    ]);
     this.finished = this.#finish(key, options);
     this.finished.catch(() => {}); // The owner may look later.
-  }
-
-  /** Gives up; `finished` rejects with `reason`. Without effect afterwards. */
-  abort(reason: unknown): void {
-    this.#abortion ??= { reason };
-    this.#aborted.reject(reason);
   }
 
   async #finish(
@@ -107,7 +106,7 @@ export class SecureHandshake {
   ): Promise<SecureSession> {
     const { handshakeTimeout: timeout = DEFAULT_HANDSHAKE_TIMEOUT } = options;
     const timer = timeout === 0 ? undefined : setTimeout(() => {
-      this.abort(
+      this.#clock.abort(
         new StreamTimeoutError(
           `Cannot finish handshake as it must take <= ${timeout} ms`,
           { timeout },
@@ -118,8 +117,8 @@ export class SecureHandshake {
     try {
       return await this.#run(keyCopy, options);
     } catch (error) {
-      const failure = this.#abortion
-        ? this.#abortion.reason
+      const failure = this.#signal.aborted
+        ? this.#signal.reason
         : toStreamError(error, "finish handshake");
       // Nothing more to learn from them: the failure is known.
       this.#reader.cancel(failure).catch(() => {});
@@ -195,7 +194,10 @@ export class SecureHandshake {
     limit: number,
   ): Promise<Uint8Array<ArrayBuffer>> {
     while (this.#heldLength < count) {
-      const { done, value } = await this.#unlessAborted(this.#reader.read());
+      const { done, value } = await abortable(
+        this.#reader.read(),
+        this.#signal,
+      );
       if (done) {
         // Who finds out that the keys differ says nothing, and hangs up.
         const hint = count === HELLO_LENGTH
@@ -223,31 +225,23 @@ export class SecureHandshake {
 
   #write(data: Uint8Array): Promise<void> {
     // A byte stream takes the memory away, and a HELLO is needed again.
-    return this.#unlessAborted(this.#writer.write(data.slice()));
-  }
-
-  #unlessAborted<T>(operation: Promise<T>): Promise<T> {
-    return Promise.race([operation, this.#aborted.promise]);
+    return abortable(this.#writer.write(data.slice()), this.#signal);
   }
 }
 
 /**
  * Checks what the caller gave, before anything is sent.
  *
- * @throws {TypeError} if `key` or the context is no `Uint8Array`, the role is
- * none, or a side of the stream is locked.
+ * @throws {TypeError} if `key` or the context is no `Uint8Array`, or the role is
+ * none.
  * @throws {RangeError} if `key` is not 16 to 64 bytes long or all its bytes are
  * equal, or the timeout is no integer from 0 to 2147483647.
  */
 export function assertSecureArguments(
-  stream: ByteStreamPair,
   key: Uint8Array,
   options: SecureOptions,
 ): void {
   const { role, context, handshakeTimeout: timeout = 0 } = options;
-  if (stream.readable.locked || stream.writable.locked) {
-    throw new TypeError("Cannot encrypt as a side of the stream is locked");
-  }
   if (!(key instanceof Uint8Array)) {
     throw new TypeError("Cannot encrypt as key must be a Uint8Array");
   }

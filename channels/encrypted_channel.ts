@@ -59,22 +59,16 @@ export class EncryptedChannel extends Channel {
     key: Uint8Array,
     options: ChannelOptions & SecureOptions = {},
   ) {
-    assertSecureArguments(stream, key, options);
+    assertSecureArguments(key, options);
     const staged: StagedOptions = {
       ...options,
       async [openStages](pair, signal) {
-        const handshake = new SecureHandshake(pair, key, options);
-        const giveUp = () => handshake.abort(signal.reason);
-        signal.addEventListener("abort", giveUp);
-        try {
-          const { rekeyInterval }: SecureTestOptions = options;
-          const session = await handshake.finished;
-          return {
-            encryption: await openEncryption(pair, session, { rekeyInterval }),
-          };
-        } finally {
-          signal.removeEventListener("abort", giveUp);
-        }
+        const { rekeyInterval }: SecureTestOptions = options;
+        const session = await new SecureHandshake(pair, key, options, signal)
+          .finished;
+        return {
+          encryption: await openEncryption(pair, session, { rekeyInterval }),
+        };
       },
     };
     super(stream, staged);

@@ -2,6 +2,7 @@ import { ByteStream, type StreamInfo } from "../streams/byte_stream.ts";
 import type { ByteStreamPair } from "../streams/byte_stream_pair.ts";
 import type { ByteTransport } from "../streams/byte_transport.ts";
 import {
+  assertSecureArguments,
   SecureHandshake,
   type SecureTestOptions,
 } from "./_secure_handshake.ts";
@@ -95,6 +96,10 @@ export class SecureStream extends ByteStream {
     key: Uint8Array,
     options: SecureOptions = {},
   ): Promise<SecureStream> {
+    assertSecureArguments(key, options);
+    if (stream.readable.locked || stream.writable.locked) {
+      throw new TypeError("Cannot encrypt as a side of the stream is locked");
+    }
     const session = await new SecureHandshake(stream, key, options).finished;
     const { rekeyInterval }: SecureTestOptions = options;
     const transport = new SecureTransport(

@@ -9,7 +9,7 @@ import type { ChannelSettings } from "./channel_settings.ts";
 /** Refuses wrong settings before there is a connection to lose. */
 export function assertSettings({ key, ...options }: ChannelSettings): void {
   resolveOptions(options);
-  if (key !== undefined) return assertSecureArguments(UNUSED, key, options);
+  if (key !== undefined) return assertSecureArguments(key, options);
   const { role, context } = options;
   if (role === undefined && context === undefined) return;
   throw new TypeError(
@@ -27,8 +27,3 @@ export function makeChannel(
     ? new Channel(stream, options)
     : new EncryptedChannel(stream, key, { role, ...options });
 }
-
-const UNUSED: ByteStreamPair = {
-  readable: new ReadableStream(),
-  writable: new WritableStream(),
-};
