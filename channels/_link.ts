@@ -10,7 +10,6 @@ import { ByteStream } from "../streams/byte_stream.ts";
 import type { ByteStreamPair } from "../streams/byte_stream_pair.ts";
 import { STREAM_CHUNK_SIZE } from "../streams/constants.ts";
 import { assertUnlocked } from "./_ends.ts";
-import type { FrameBatch } from "./_frame_batch.ts";
 import { FrameDecoder } from "./_frame_decoder.ts";
 import { DEFAULT_SIZES } from "./_frame_encoder.ts";
 import { DONE, handled, rejected, rejectHandled } from "./_handled.ts";
@@ -44,13 +43,6 @@ export class Link implements PipelineHooks {
    */
   readonly lends: boolean;
 
-  /** Bytes handed to the transport. */
-  bytesSent = 0;
-  /** Bytes of frames received. */
-  bytesReceived = 0;
-  /** Writes to the transport. */
-  writes = 0;
-
   readonly #stream: ByteStreamPair;
   readonly #config: ChannelConfig;
   readonly #decoder: FrameDecoder;
@@ -60,7 +52,6 @@ export class Link implements PipelineHooks {
   readonly #finished = new Outcome<StreamError | undefined>();
   #outboundEnd: PromiseWithResolvers<void> | undefined;
   #pipeline: Pipeline | undefined;
-  #writing = false;
   #peerEnded = false;
   #inboundOver = false;
   #outboundOver = false;
@@ -103,6 +94,11 @@ export class Link implements PipelineHooks {
       this.#assemble({});
       this.ready = DONE;
     }
+  }
+
+  /** What has gone through; nothing until the pipeline stands. */
+  get traffic(): Pick<Pipeline, "bytesSent" | "bytesReceived" | "writes"> {
+    return this.#pipeline ?? NO_TRAFFIC;
   }
 
   /** Why nothing can be sent any more, if so. */
@@ -190,14 +186,6 @@ export class Link implements PipelineHooks {
     this.#finished.settle(toAbortError(reason, "Channel"));
   }
 
-  onReceived(size: number): void {
-    this.bytesReceived += size;
-  }
-
-  onFrames(batch: FrameBatch): Promise<void> | undefined {
-    return this.inbox.push(batch);
-  }
-
   /** Inflates a message whose turn it is. */
   inflate(data: Uint8Array): Uint8Array {
     try {
@@ -217,16 +205,6 @@ export class Link implements PipelineHooks {
   onInboundFailure(error: unknown): void {
     if (this.#inboundOver) return; // We have ended it ourselves.
     this.fail(toStreamError(error, "receive message"));
-  }
-
-  onWrite(): void {
-    this.#writing = true;
-  }
-
-  onSent(size: number): void {
-    this.#writing = false;
-    this.bytesSent += size;
-    this.writes++;
   }
 
   onOutboundEnd(): void {
@@ -261,23 +239,23 @@ export class Link implements PipelineHooks {
     });
     this.#pipeline = new Pipeline(
       this.#stream,
-      this.outbox,
+      this,
       { batching, ...stages },
       this.#decoder,
       this,
     );
-    this.#watch();
+    this.#watch(this.#pipeline);
   }
 
   /** Starts the timers that the options ask for. */
-  #watch(): void {
+  #watch(pipeline: Pipeline): void {
     const { stallTimeout, heartbeat, batching } = this.#config;
     if (stallTimeout === 0 && heartbeat === undefined) return;
     this.#liveness = new Liveness({ stallTimeout, heartbeat }, {
-      sent: () => this.bytesSent,
-      received: () => this.bytesReceived,
+      sent: () => pipeline.bytesSent,
+      received: () => pipeline.bytesReceived,
       receiving: () => this.#decoder.pending,
-      sending: () => this.outbox.queuedBytes > 0 || this.#writing,
+      sending: () => this.outbox.queuedBytes > 0 || pipeline.writing,
       listening: () => !this.inbox.full && !this.#inboundOver,
       beat: () => {
         if (this.#ending) return;
@@ -343,7 +321,7 @@ export class Link implements PipelineHooks {
     if (this.#failure || this.#inboundOver) return;
     this.#lingering = new AbortController();
     await untilQuiet(
-      () => this.bytesReceived,
+      () => this.#pipeline?.bytesReceived ?? 0,
       Math.min(this.#config.closeTimeout, MAX_LINGER),
       this.#lingering.signal,
     );
@@ -362,3 +340,4 @@ export class Link implements PipelineHooks {
 /** With encryption a full chunk makes one whole record. */
 const RECORD_SIZES = { limit: MAX_BODY_LENGTH, slice: MAX_BODY_LENGTH };
 const EMPTY = new Uint8Array(0);
+const NO_TRAFFIC = { bytesSent: 0, bytesReceived: 0, writes: 0 };

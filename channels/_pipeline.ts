@@ -12,6 +12,7 @@ import {
 import type { Encryption } from "./_encryption.ts";
 import { FrameBatch } from "./_frame_batch.ts";
 import type { FrameDecoder } from "./_frame_decoder.ts";
+import type { Inbox } from "./_inbox.ts";
 import type { Outbox } from "./_outbox.ts";
 import { Turn } from "./_turn.ts";
 
@@ -26,18 +27,10 @@ const ANSWER_TICKS = 3;
 
 /** What the two ends of a pipeline are told. */
 export interface PipelineHooks {
-  /** A chunk has been read, after decryption. */
-  onReceived(size: number): void;
-  /** Frames have arrived; nothing more is read until what it returns has settled. */
-  onFrames(batch: FrameBatch): Promise<void> | undefined;
   /** The peer has ended, and its last frame was whole. */
   onInboundEnd(): void;
   /** Nothing more can be received. */
   onInboundFailure(error: unknown): void;
-  /** A chunk is being handed to the transport. */
-  onWrite(): void;
-  /** A chunk was handed to the transport. */
-  onSent(size: number): void;
   /** The last chunk is out and our direction has ended. */
   onOutboundEnd(): void;
   /** Nothing more can be sent. */
@@ -56,8 +49,18 @@ export interface PipelineHooks {
  * ```
  */
 export class Pipeline {
+  /** Bytes handed to the transport. */
+  bytesSent = 0;
+  /** Bytes of frames received, after decryption. */
+  bytesReceived = 0;
+  /** Writes to the transport. */
+  writes = 0;
+  /** Whether one is under way. */
+  writing = false;
+
   readonly #hooks: PipelineHooks;
   readonly #decoder: FrameDecoder;
+  readonly #inbox: Inbox;
   readonly #outbox: Outbox;
   readonly #inbound: ChunkSource;
   readonly #outbound: ChunkSource;
@@ -68,13 +71,14 @@ export class Pipeline {
 
   constructor(
     stream: ByteStreamPair,
-    outbox: Outbox,
+    { inbox, outbox }: { readonly inbox: Inbox; readonly outbox: Outbox },
     { batching, encryption }: Stages,
     decoder: FrameDecoder,
     hooks: PipelineHooks,
   ) {
     this.#hooks = hooks;
     this.#decoder = decoder;
+    this.#inbox = inbox;
     this.#outbox = outbox;
     this.#wire = outboundOf(stream);
     const inbound = inboundOf(stream, encryption ?? decoder);
@@ -107,10 +111,10 @@ export class Pipeline {
         const chunk = await this.#inbound.next();
         if (chunk === undefined) break;
         assertChunk(chunk);
-        this.#hooks.onReceived(chunk.byteLength);
+        this.bytesReceived += chunk.byteLength;
         const batch = this.#decode(chunk);
         const messages = batch.size;
-        const room = this.#hooks.onFrames(batch);
+        const room = this.#inbox.push(batch);
         if (room) await room;
         const turn = this.#turn.take(messages);
         if (turn) {
@@ -133,7 +137,7 @@ export class Pipeline {
     try {
       this.#decoder.decode(chunk, batch);
     } catch (error) {
-      this.#hooks.onFrames(batch); // What was whole before a fault is still received.
+      this.#inbox.push(batch); // What was whole before a fault is still received.
       this.#inbound.cancel(error);
       throw error;
     }
@@ -151,9 +155,11 @@ export class Pipeline {
           this.#outbox.passBarrier();
           continue;
         }
-        this.#hooks.onWrite();
+        this.writing = true;
         await this.#wire.write(chunk);
-        this.#hooks.onSent(byteLength);
+        this.writing = false;
+        this.bytesSent += byteLength;
+        this.writes++;
         if (this.#recycles) recycle(chunk);
       }
       await this.#wire.close();

@@ -120,7 +120,8 @@ export class Channel implements AsyncIterable<Uint8Array>, AsyncDisposable {
 
   /** What has gone through so far; a snapshot. */
   get stats(): ChannelStats {
-    const { inbox, outbox, bytesSent, bytesReceived, writes } = this.#link;
+    const { inbox, outbox, traffic } = this.#link;
+    const { bytesSent, bytesReceived, writes } = traffic;
     return {
       messagesSent: this.#messagesSent,
       messagesReceived: inbox.taken,
