@@ -1,14 +1,10 @@
 import { abortable } from "jsr:@std/async@^1.5.0/abortable";
-import {
-  StreamClosedError,
-  type StreamError,
-  StreamTimeoutError,
-} from "../errors.ts";
-import { Outcome } from "../streams/_outcome.ts";
-import { toAbortError, toStreamError } from "../streams/_stream_error.ts";
+import { StreamClosedError, StreamTimeoutError } from "../errors.ts";
+import { toStreamError } from "../streams/_stream_error.ts";
 import { ByteStream } from "../streams/byte_stream.ts";
 import type { ByteStreamPair } from "../streams/byte_stream_pair.ts";
 import { STREAM_CHUNK_SIZE } from "../streams/constants.ts";
+import { Ending } from "./_ending.ts";
 import { assertUnlocked } from "./_ends.ts";
 import { FrameDecoder } from "./_frame_decoder.ts";
 import { DEFAULT_SIZES } from "./_frame_encoder.ts";
@@ -42,6 +38,8 @@ export class Link implements PipelineHooks {
    * next. Any other pair may well pass it on.
    */
   readonly lends: boolean;
+  /** How far it has ended. */
+  readonly ending = new Ending();
 
   readonly #stream: ByteStreamPair;
   readonly #config: ChannelConfig;
@@ -49,19 +47,15 @@ export class Link implements PipelineHooks {
   /** Timers; none by default, as most of what follows: an idle channel is small. */
   #liveness: Liveness | undefined;
   #opening: AbortController | undefined;
-  readonly #finished = new Outcome<StreamError | undefined>();
   #outboundEnd: PromiseWithResolvers<void> | undefined;
   #pipeline: Pipeline | undefined;
   #peerEnded = false;
-  #inboundOver = false;
-  #outboundOver = false;
-  #ending = false;
+  /** Whether our direction is to end. */
+  #endsOutbound = false;
   /** Whether all that was accepted has been handed to the transport, but for the end. */
   #allSent = false;
   #closing: Promise<void> | undefined;
   #lingering: AbortController | undefined;
-  #onFailure: ((reason: unknown) => void)[] | undefined;
-  #failure: { readonly reason: unknown } | undefined;
 
   constructor(
     stream: ByteStreamPair,
@@ -103,57 +97,33 @@ export class Link implements PipelineHooks {
 
   /** Why nothing can be sent any more, if so. */
   get refusal(): { readonly reason: unknown } | undefined {
-    if (this.#failure || !this.#ending) return this.#failure;
+    const { failure, closing } = this.ending;
+    if (failure || !this.#endsOutbound) return failure;
     return {
       reason: new StreamClosedError(
-        this.#closing
+        closing
           ? "Cannot send message as the channel was closed"
           : "Cannot send message as our direction was ended",
       ),
     };
   }
 
-  /** Settles once both directions are over; it never rejects. */
-  get finished(): Promise<StreamError | undefined> {
-    return this.#finished.promise;
-  }
-
-  /** Whether it was closed locally, and nothing had failed before. */
-  get closedLocally(): boolean {
-    return this.#closing !== undefined && this.#failure === undefined;
-  }
-
-  /** Whether it was closed, has failed, or is over both ways. */
-  get closed(): boolean {
-    return this.#failure !== undefined || this.#closing !== undefined ||
-      this.#over;
-  }
-
-  get #over(): boolean {
-    return this.#inboundOver && this.#outboundOver;
-  }
-
-  /** Calls `tell` at the failure, if there is to be one, or now if there was. */
-  onFailure(tell: (reason: unknown) => void): void {
-    if (this.#failure) tell(this.#failure.reason);
-    else (this.#onFailure ??= []).push(tell);
-  }
-
   /** Settles when all that was accepted has been handed to the transport. */
   flush(): Promise<void> {
-    if (this.#failure) return rejected(this.#failure.reason);
-    return this.#ending ? this.endOutbound() : this.outbox.flush();
+    const { failure } = this.ending;
+    if (failure) return rejected(failure.reason);
+    return this.#endsOutbound ? this.endOutbound() : this.outbox.flush();
   }
 
   /** Ends our direction after all that was accepted; settles when that is done. */
   endOutbound(): Promise<void> {
-    if (!this.#ending) {
-      this.#ending = true;
+    if (!this.#endsOutbound) {
+      this.#endsOutbound = true;
       this.outbox.flush().then(() => this.#allSent = true, () => {});
       this.outbox.end();
     }
     this.#outboundEnd ??= Promise.withResolvers();
-    if (this.#outboundOver) this.#outboundEnd.resolve();
+    if (this.ending.outboundOver) this.#outboundEnd.resolve();
     return this.#outboundEnd.promise;
   }
 
@@ -166,24 +136,22 @@ export class Link implements PipelineHooks {
 
   /** Sends what was accepted within the deadline, then ends everything. */
   close(): Promise<void> {
+    this.ending.closing = true;
     return this.#closing ??= this.#close();
   }
 
   /** Ends everything at once. Only the first reason counts. */
   fail(reason: unknown): void {
-    if (this.#failure || (this.#closing && this.#over)) return;
-    this.#failure = { reason };
+    if (!this.ending.fail(reason)) return;
     this.#liveness?.stop();
     this.#opening?.abort(reason);
     this.#lingering?.abort();
     this.inbox.fail(reason);
     this.outbox.fail(reason);
     if (this.#outboundEnd) rejectHandled(this.#outboundEnd, reason);
-    for (const tell of this.#onFailure ?? []) tell(reason);
     this.#pipeline?.cancelInbound(reason);
     this.#pipeline?.abortOutbound(reason);
     if (this.#stream instanceof ByteStream) this.#stream.abort(reason);
-    this.#finished.settle(toAbortError(reason, "Channel"));
   }
 
   /** Inflates a message whose turn it is. */
@@ -203,7 +171,7 @@ export class Link implements PipelineHooks {
   }
 
   onInboundFailure(error: unknown): void {
-    if (this.#inboundOver) return; // We have ended it ourselves.
+    if (this.ending.inboundOver) return; // We have ended it ourselves.
     this.fail(toStreamError(error, "receive message"));
   }
 
@@ -221,15 +189,16 @@ export class Link implements PipelineHooks {
     this.#opening = new AbortController();
     try {
       const stages = await open(this.#stream, this.#opening.signal);
-      if (!this.#failure) return this.#assemble(stages);
+      const { failure } = this.ending;
+      if (!failure) return this.#assemble(stages);
       // It failed in between, when neither the opener nor a pipeline told the peer.
       const { readable, writable } = this.#stream;
-      readable.cancel(this.#failure.reason).catch(() => {});
-      writable.abort(this.#failure.reason).catch(() => {});
+      readable.cancel(failure.reason).catch(() => {});
+      writable.abort(failure.reason).catch(() => {});
     } catch (error) {
       this.fail(toStreamError(error, "open channel"));
     }
-    throw this.#failure?.reason;
+    throw this.ending.failure?.reason;
   }
 
   #assemble(stages: Omit<Stages, "batching">): void {
@@ -256,9 +225,9 @@ export class Link implements PipelineHooks {
       received: () => pipeline.bytesReceived,
       receiving: () => this.#decoder.pending,
       sending: () => this.outbox.queuedBytes > 0 || pipeline.writing,
-      listening: () => !this.inbox.full && !this.#inboundOver,
+      listening: () => !this.inbox.full && !this.ending.inboundOver,
       beat: () => {
-        if (this.#ending) return;
+        if (this.#endsOutbound) return;
         this.outbox.put(EMPTY, false);
         // A batch must not hold it: the peer would give us up.
         if (batching) this.outbox.barrier();
@@ -270,20 +239,20 @@ export class Link implements PipelineHooks {
 
   #end(direction: "inbound" | "outbound"): void {
     if (direction === "inbound") {
-      this.#inboundOver = true;
+      this.ending.inboundOver = true;
       this.#lingering?.abort();
       this.inbox.end();
     } else {
-      this.#outboundOver = true;
+      this.ending.outboundOver = true;
       this.#outboundEnd?.resolve();
     }
-    if (!this.#over || this.#failure) return;
+    if (!this.ending.over || this.ending.failure) return;
     this.#liveness?.stop();
     this.#release();
   }
 
   async #close(): Promise<void> {
-    if (!this.#failure) {
+    if (!this.ending.failure) {
       this.inbox.fail(new StreamClosedError("Channel was closed"));
       this.inbox.drop(); // What arrives until then is read and dropped: the peer may wait for it.
     }
@@ -291,7 +260,7 @@ export class Link implements PipelineHooks {
       // A peer that has not answered yet misses nothing.
       this.fail(new StreamClosedError("Channel was closed before it was open"));
     }
-    if (this.#failure || this.#over) return await this.#release();
+    if (this.ending.failure || this.ending.over) return await this.#release();
     const { closeTimeout } = this.#config;
     const clock = new AbortController();
     const timer = setTimeout(() => clock.abort(), closeTimeout);
@@ -318,7 +287,7 @@ export class Link implements PipelineHooks {
    * peer would lose what we sent last.
    */
   async #linger(): Promise<void> {
-    if (this.#failure || this.#inboundOver) return;
+    if (this.ending.failure || this.ending.inboundOver) return;
     this.#lingering = new AbortController();
     await untilQuiet(
       () => this.#pipeline?.bytesReceived ?? 0,
@@ -329,11 +298,11 @@ export class Link implements PipelineHooks {
 
   /** Lets go of the stream; our direction has ended by then, or all has failed. */
   async #release(): Promise<void> {
-    this.#inboundOver = true;
+    this.ending.inboundOver = true;
     if (this.#stream instanceof ByteStream) await this.#stream.close();
-    if (this.#failure) return;
+    if (this.ending.failure) return;
     this.#pipeline?.cancelInbound(undefined);
-    this.#finished.settle(undefined);
+    this.ending.finish();
   }
 }
 

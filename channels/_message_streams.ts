@@ -17,7 +17,7 @@ export function messageReadable(
 ): ReadableStream<Uint8Array> {
   return new ReadableStream<Uint8Array>({
     start(controller) {
-      link.onFailure((reason) => {
+      link.ending.onFailure((reason) => {
         // What came before is still read; the read after it tells the reason.
         const empty = controller.desiredSize === 0 && link.inbox.isEmpty;
         if (empty) controller.error(reason);
@@ -75,7 +75,7 @@ async function nextOf(
     const value = await channel.recv();
     return value === null ? END : { done: false, value };
   } catch (error) {
-    if (link.closedLocally) return END;
+    if (link.ending.closedLocally) return END;
     throw error;
   }
 }

@@ -39,7 +39,7 @@ export class MessageWritable extends WritableStream<Uint8Array> {
     let closed = false;
     super({
       start(controller) {
-        link.onFailure((reason) => controller.error(reason));
+        link.ending.onFailure((reason) => controller.error(reason));
         // Until the stream has started, it does not tell of a close.
         queueMicrotask(() => queueMicrotask(() => open = true));
       },

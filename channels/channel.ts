@@ -110,12 +110,12 @@ export class Channel implements AsyncIterable<Uint8Array>, AsyncDisposable {
    * `undefined` if there was none. It never rejects.
    */
   get finished(): Promise<StreamError | undefined> {
-    return this.#link.finished;
+    return this.#link.ending.finished;
   }
 
   /** Whether the channel was closed or aborted, has failed, or is over both ways. */
   get closed(): boolean {
-    return this.#link.closed;
+    return this.#link.ending.closed;
   }
 
   /** What has gone through so far; a snapshot. */
