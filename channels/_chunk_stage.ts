@@ -40,6 +40,9 @@ interface StagedSourceOptions {
  * asked for; only a stage that works on other threads is kept busy meanwhile.
  */
 export class StagedSource implements ChunkSource, StageSink {
+  /** Settles when nothing more is taken from the source; it never rejects. */
+  readonly settled: Promise<void>;
+
   readonly #source: ChunkSource;
   readonly #stage: ChunkStage;
   readonly #options: StagedSourceOptions;
@@ -65,16 +68,29 @@ export class StagedSource implements ChunkSource, StageSink {
     this.#source = source;
     this.#options = options;
     this.#stage = makeStage(this);
-    this.#run();
+    this.settled = this.#run();
+  }
+
+  /** Fails it, unless it has ended. */
+  giveUp(reason: unknown): void {
+    if (this.#over) return;
+    this.fail(reason);
+    this.#stage.stop();
+  }
+
+  /** A chunk that is there, if it has at most `maxSize` bytes. */
+  take(maxSize: number): Uint8Array | undefined {
+    const chunk = this.#chunks.peek();
+    if (!chunk || chunk.byteLength > maxSize) return undefined;
+    this.#chunks.shift();
+    this.#size -= chunk.byteLength;
+    this.#wake?.();
+    return chunk;
   }
 
   next(): Promise<Uint8Array | undefined> {
-    const chunk = this.#chunks.shift();
-    if (chunk) {
-      this.#size -= chunk.byteLength;
-      this.#wake?.();
-      return Promise.resolve(chunk);
-    }
+    const chunk = this.take(Infinity);
+    if (chunk) return Promise.resolve(chunk);
     this.#taker = Promise.withResolvers();
     const { promise } = this.#taker;
     if (this.#over) this.#tell();

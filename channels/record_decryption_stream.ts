@@ -1,10 +1,15 @@
-import { PlaintextQueue } from "./_plaintext_queue.ts";
+import { concat } from "jsr:@std/bytes@^1.0.6/concat";
+import { ChunkRelay } from "./_chunk_relay.ts";
+import { StagedSource } from "./_chunk_stage.ts";
 import { assertRecordArguments } from "./_record.ts";
 import { RecordCipher } from "./_record_cipher.ts";
 import { RecordDecryptor } from "./_record_decryptor.ts";
 import { RecordOpener } from "./_record_opener.ts";
 import { RecordParser } from "./_record_parser.ts";
 import type { RecordStreamOptions } from "./record_stream_options.ts";
+
+/** Plaintexts are joined to chunks of up to this many bytes; beyond it a copy costs more than a hop. */
+const MAX_JOINED = 16_384;
 
 /**
  * A transform stage that decrypts one direction of a secure stream: records in,
@@ -31,12 +36,6 @@ export class RecordDecryptionStream
   /** Takes the records. */
   readonly writable: WritableStream<Uint8Array>;
 
-  readonly #plaintext: PlaintextQueue;
-  /** Made while the writable end starts. */
-  #decryptor: RecordDecryptor | undefined;
-  #controller!: WritableStreamDefaultController;
-  #failure: { readonly error: unknown } | undefined;
-
   /**
    * Makes the stage.
    *
@@ -48,48 +47,48 @@ export class RecordDecryptionStream
   constructor(key: Uint8Array, options: RecordStreamOptions = {}) {
     assertRecordArguments(key, options);
     const { sender = "initiator", rekeyInterval } = options;
-    this.#plaintext = new PlaintextQueue(async (reason) => {
-      this.#fail(reason);
-      await this.#decryptor?.stop(); // No earlier than what is in work.
-    });
-    this.readable = this.#plaintext.readable;
+    const records = new ChunkRelay();
+    const plaintext = Promise.withResolvers<StagedSource>();
+    let failure: { readonly error: unknown } | undefined;
     this.writable = new WritableStream({
       start: async (controller) => {
-        this.#controller = controller;
         const cipher = await RecordCipher.create(key, rekeyInterval);
         const opener = new RecordOpener(cipher, sender);
-        this.#decryptor = new RecordDecryptor(opener, new RecordParser(), {
-          enqueue: (body) => this.#plaintext.push(body),
-          end: () => this.#plaintext.end(),
-          fail: (error) => this.#fail(error),
-        });
+        plaintext.resolve(
+          new StagedSource(
+            records,
+            (sink) => new RecordDecryptor(opener, new RecordParser(), sink),
+            {
+              onFailure: (error) => {
+                failure = { error };
+                controller.error(error);
+              },
+            },
+          ),
+        );
       },
-      write: (chunk) => this.#write(this.#decryptor!, chunk),
-      close: () => this.#close(this.#decryptor!),
+      write: (chunk) => records.give(chunk),
+      close: async () => {
+        records.close();
+        await (await plaintext.promise).settled;
+        if (failure) throw failure.error;
+      },
       // After CLOSE it is all the same how the transport ends.
-      abort: (reason) => {
-        if (!this.#decryptor?.closed) this.#fail(reason);
-      },
+      abort: async (reason) => (await plaintext.promise).giveUp(reason),
     });
-  }
-
-  async #write(decryptor: RecordDecryptor, chunk: Uint8Array): Promise<void> {
-    await decryptor.write(chunk);
-    await this.#plaintext.room();
-    if (this.#failure) throw this.#failure.error;
-  }
-
-  /** The bytes have ended. */
-  async #close(decryptor: RecordDecryptor): Promise<void> {
-    await decryptor.end();
-    if (this.#failure) throw this.#failure.error;
-  }
-
-  #fail(error: unknown): void {
-    if (this.#failure) return;
-    this.#failure = { error };
-    this.#decryptor?.stop();
-    this.#controller.error(error);
-    this.#plaintext.fail(error);
+    this.readable = new ReadableStream({
+      pull: async (controller) => {
+        const source = await plaintext.promise;
+        const first = await source.next();
+        if (!first) return controller.close();
+        const joined = [first];
+        let room = MAX_JOINED - first.byteLength;
+        for (let next; (next = source.take(room)); room -= next.byteLength) {
+          joined.push(next);
+        }
+        controller.enqueue(joined.length === 1 ? first : concat(joined));
+      },
+      cancel: async (reason) => await (await plaintext.promise).cancel(reason),
+    }, { highWaterMark: 0 });
   }
 }
