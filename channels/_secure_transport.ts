@@ -89,6 +89,8 @@ export class SecureTransport implements ByteTransport {
       await this.#stream.close();
     } catch (error) {
       await this.abort(error);
+      // What was accepted is lost. (Any other error: the peer is gone, and misses no end.)
+      if (error instanceof StreamTimeoutError) throw error;
     } finally {
       clearTimeout(timer);
       await this.#plaintext.cancel(undefined);
