@@ -1,7 +1,7 @@
 import type { FrameBatch } from "./_frame_batch.ts";
 import { Fifo } from "../streams/_fifo.ts";
 import { handled, rejected, rejectHandled } from "./_handled.ts";
-import { MAX_TIME } from "./_options.ts";
+import { MAX_TIME } from "../streams/_assert.ts";
 
 /** A `recv` that waits for a message. */
 type Receiver = PromiseWithResolvers<Uint8Array | null>;

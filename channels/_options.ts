@@ -1,3 +1,4 @@
+import { assertInteger, assertTime } from "../streams/_assert.ts";
 import { assertLevel } from "./_zlib.ts";
 
 /** The default of {@linkcode ChannelOptions.maxMessageSize}, in bytes: 64 MiB. */
@@ -111,9 +112,9 @@ export function resolveOptions({
   closeTimeout = DEFAULT_CLOSE_TIMEOUT,
 }: ChannelOptions): ChannelConfig {
   assertMaxMessageSize(maxMessageSize);
-  assertInteger("highWaterMark", highWaterMark, 1, Number.MAX_SAFE_INTEGER);
-  assertTime("stallTimeout", stallTimeout, 0);
-  assertTime("closeTimeout", closeTimeout, 0);
+  assertInteger("highWaterMark", highWaterMark, 1);
+  assertTime("stallTimeout", stallTimeout);
+  assertTime("closeTimeout", closeTimeout);
   if (heartbeat) {
     assertTime("heartbeat.interval", heartbeat.interval, 1);
     assertTime("heartbeat.timeout", heartbeat.timeout, 1);
@@ -135,7 +136,7 @@ export function resolveCompression({
   threshold = DEFAULT_COMPRESSION_THRESHOLD,
 }: CompressionOptions): Required<CompressionOptions> {
   assertLevel(level);
-  assertInteger("threshold", threshold, 0, Number.MAX_SAFE_INTEGER);
+  assertInteger("threshold", threshold, 0);
   return { level, threshold };
 }
 
@@ -144,8 +145,8 @@ export function resolveBatching({
   size = DEFAULT_BATCH_SIZE,
   timeout = DEFAULT_BATCH_TIMEOUT,
 }: BatchingOptions): Required<BatchingOptions> {
-  assertInteger("batch size", size, 1, Number.MAX_SAFE_INTEGER);
-  assertTime("batch timeout", timeout, 0);
+  assertInteger("batch size", size, 1);
+  assertTime("batch timeout", timeout);
   return { size, timeout };
 }
 
@@ -154,27 +155,5 @@ export function assertMaxMessageSize(maxMessageSize: number): void {
   assertInteger("maxMessageSize", maxMessageSize, 0, MAX_LENGTH);
 }
 
-/** Refuses what is no integer from `min` to `max`. */
-export function assertInteger(
-  name: string,
-  value: number,
-  min: number,
-  max: number,
-): void {
-  if (Number.isInteger(value) && value >= min && value <= max) return;
-  throw new RangeError(
-    `Cannot use ${name} as it must be an integer from ${min} to ${max}: current value is ${value}`,
-  );
-}
-
 /** The largest length that a frame can state. */
 const MAX_LENGTH = 2 ** 32 - 1;
-/** The longest delay of `setTimeout`; a longer one would fire at once. */
-export const MAX_TIME = 2 ** 31 - 1;
-
-function assertTime(name: string, value: number, min: number): void {
-  if (value >= min && value <= MAX_TIME) return;
-  throw new RangeError(
-    `Cannot use ${name} as it must be from ${min} to ${MAX_TIME} ms: current value is ${value}`,
-  );
-}

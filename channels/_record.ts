@@ -1,5 +1,5 @@
 import { KEY_LENGTH, TAG_LENGTH } from "./_noise/aes_gcm.ts";
-import { assertInteger } from "./_options.ts";
+import { assertInteger } from "../streams/_assert.ts";
 import type { RecordStreamOptions } from "./record_stream_options.ts";
 
 /*
@@ -78,5 +78,5 @@ export function assertRecordArguments(
       `Cannot use sender as it must be initiator or responder: current value is ${sender}`,
     );
   }
-  assertInteger("rekeyInterval", rekeyInterval, 1, Number.MAX_SAFE_INTEGER);
+  assertInteger("rekeyInterval", rekeyInterval, 1);
 }

@@ -1,6 +1,7 @@
 import { abortable } from "jsr:@std/async@^1.5.0/abortable";
 import { concat } from "jsr:@std/bytes@^1.0.6/concat";
 import { ConnectionLostError, StreamTimeoutError } from "../errors.ts";
+import { assertInteger, MAX_TIME } from "../streams/_assert.ts";
 import { toStreamError } from "../streams/_stream_error.ts";
 import type { ByteStreamPair } from "../streams/byte_stream_pair.ts";
 import { notAuthentic } from "./_encryption_error.ts";
@@ -30,7 +31,6 @@ const MESSAGE_LENGTH = 48;
 const MAX_HELD = HELLO_LENGTH + MESSAGE_LENGTH;
 const MIN_KEY_LENGTH = 16;
 const MAX_KEY_LENGTH = 64;
-const MAX_TIMEOUT = 2 ** 31 - 1;
 
 const PSK_INFO = new TextEncoder().encode("sluice/1 psk");
 const PROLOGUE = new TextEncoder().encode("sluice/1");
@@ -264,11 +264,7 @@ export function assertSecureArguments(
       `Cannot encrypt as role must be initiator or responder: current value is ${role}`,
     );
   }
-  if (!Number.isInteger(timeout) || timeout < 0 || timeout > MAX_TIMEOUT) {
-    throw new RangeError(
-      `Cannot encrypt as handshakeTimeout must be an integer from 0 to ${MAX_TIMEOUT}: current value is ${timeout}`,
-    );
-  }
+  assertInteger("handshakeTimeout", timeout, 0, MAX_TIME);
 }
 
 /** All that can go wrong with a message is one and the same error. */

@@ -1,11 +1,8 @@
 import { concat } from "jsr:@std/bytes@^1.0.6/concat";
 import { STREAM_CHUNK_SIZE } from "../streams/constants.ts";
 import { assertMessage } from "./_assert_message.ts";
-import {
-  assertInteger,
-  type BatchingOptions,
-  resolveBatching,
-} from "./_options.ts";
+import { assertInteger } from "../streams/_assert.ts";
+import { type BatchingOptions, resolveBatching } from "./_options.ts";
 
 /** Options of a {@linkcode BatchingStream}. */
 export interface BatchingStreamOptions extends BatchingOptions {
@@ -44,7 +41,7 @@ export class BatchingStream extends TransformStream<Uint8Array, Uint8Array> {
   constructor(options: BatchingStreamOptions = {}) {
     const { size, timeout } = resolveBatching(options);
     const { bytes = STREAM_CHUNK_SIZE, weigh = () => 1 } = options;
-    assertInteger("batch bytes", bytes, 1, Number.MAX_SAFE_INTEGER);
+    assertInteger("batch bytes", bytes, 1);
     let held: Uint8Array[] = [];
     let heldBytes = 0;
     let heldMessages = 0;

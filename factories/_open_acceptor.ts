@@ -1,7 +1,5 @@
-import {
-  assertTimeout,
-  DEFAULT_CONNECT_TIMEOUT,
-} from "../streams/_establish.ts";
+import { assertTime } from "../streams/_assert.ts";
+import { DEFAULT_CONNECT_TIMEOUT } from "../streams/_establish.ts";
 import { Acceptor, type AcceptorOptions } from "./_acceptor.ts";
 import { listenUnix } from "./_listen_unix.ts";
 import { refuseOptions } from "./_refuse_options.ts";
@@ -47,7 +45,7 @@ function openTls(
   onError: AcceptorOptions["onError"],
 ): Acceptor {
   refuseOptions("listen on TLS", rest);
-  assertTimeout(handshakeTimeout);
+  assertTime("handshakeTimeout", handshakeTimeout);
   if (certFile === undefined || keyFile === undefined) {
     throw new TypeError(
       "Cannot listen on TLS as certFile and keyFile go together",

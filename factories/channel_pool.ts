@@ -1,9 +1,8 @@
 import { delay } from "jsr:@std/async@^1.5.0/delay";
 import { Fifo } from "../streams/_fifo.ts";
-import { assertInteger } from "../channels/_options.ts";
 import type { Channel } from "../channels/channel.ts";
 import { StreamClosedError } from "../errors.ts";
-import { assertTimeout } from "../streams/_establish.ts";
+import { assertInteger, assertTime } from "../streams/_assert.ts";
 import type { SignalOptions } from "../streams/byte_stream.ts";
 import { Lease } from "./_lease.ts";
 import { PooledChannel, type PooledChannelLimits } from "./_pooled_channel.ts";
@@ -114,9 +113,9 @@ export class ChannelPool implements AsyncDisposable {
   constructor(options: ChannelPoolOptions) {
     const { connect, size = DEFAULT_POOL_SIZE } = options;
     const { idleTimeout = 0, maxAge = 0 } = options;
-    assertInteger("size", size, 1, Number.MAX_SAFE_INTEGER);
-    assertTimeout(idleTimeout);
-    assertTimeout(maxAge);
+    assertInteger("size", size, 1);
+    assertTime("idleTimeout", idleTimeout);
+    assertTime("maxAge", maxAge);
     this.#connect = connect;
     this.#size = size;
     this.#limits = { idleTimeout, maxAge };

@@ -1,8 +1,7 @@
 import { delay } from "jsr:@std/async@^1.5.0/delay";
-import { assertInteger } from "../channels/_options.ts";
 import type { Channel } from "../channels/channel.ts";
 import { ConnectionLostError, StreamTimeoutError } from "../errors.ts";
-import { assertTimeout } from "../streams/_establish.ts";
+import { assertInteger, assertTime } from "../streams/_assert.ts";
 
 /** Options of {@linkcode reconnecting}. */
 export interface ReconnectingOptions {
@@ -85,11 +84,11 @@ export function reconnecting(
   const { maxAttempts = Infinity, resetAfter = 1000, minDelay = 100 } = options;
   const { maxDelay = 30_000, jitter = 1, isRetriable = canPass } = options;
   if (maxAttempts !== Infinity) {
-    assertInteger("maxAttempts", maxAttempts, 1, Number.MAX_SAFE_INTEGER);
+    assertInteger("maxAttempts", maxAttempts, 1);
   }
-  assertTimeout(resetAfter);
-  assertTimeout(minDelay);
-  assertTimeout(maxDelay);
+  assertTime("resetAfter", resetAfter);
+  assertTime("minDelay", minDelay);
+  assertTime("maxDelay", maxDelay);
   if (!(jitter >= 0 && jitter <= 1)) {
     throw new RangeError(
       `Cannot use jitter as it must be from 0 to 1: current value is ${jitter}`,

@@ -1,5 +1,4 @@
-import { assertInteger } from "../channels/_options.ts";
-import { assertTimeout } from "../streams/_establish.ts";
+import { assertInteger, assertTime } from "../streams/_assert.ts";
 import { assertSettings } from "./_make_channel.ts";
 import type { ChannelSettings } from "./channel_settings.ts";
 import { ChannelServer } from "./_channel_server.ts";
@@ -74,7 +73,7 @@ export function serve(options: ServeOptions, handler: ServeHandler): Server {
     serving;
   signal?.throwIfAborted();
   assertSettings(settings);
-  assertTimeout(shutdownTimeout);
+  assertTime("shutdownTimeout", shutdownTimeout);
   if (maxConnections !== Infinity) {
     assertInteger("maxConnections", maxConnections, 1, MAX_CONNECTIONS);
   }

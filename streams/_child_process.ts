@@ -1,6 +1,7 @@
 import { deadline } from "jsr:@std/async@^1.5.0/deadline";
 import { ConnectionLostError } from "../errors.ts";
-import { assertTimeout, toConnectError } from "./_establish.ts";
+import { assertTime } from "./_assert.ts";
+import { toConnectError } from "./_establish.ts";
 import { PipeReader } from "./_pipe_reader.ts";
 import { StderrTail } from "./_stderr_tail.ts";
 import type { ByteTransport } from "./byte_transport.ts";
@@ -65,7 +66,7 @@ export class ChildProcess implements ByteTransport {
   constructor(command: readonly string[], options: SpawnOptions) {
     const { cwd, env, stderr = "inherit", killTimeout } = options;
     this.#killTimeout = killTimeout ?? DEFAULT_KILL_TIMEOUT;
-    assertTimeout(this.#killTimeout);
+    assertTime("killTimeout", this.#killTimeout);
     const [program, ...args] = command;
     if (program === undefined || program === "") {
       throw new TypeError(

@@ -1,5 +1,6 @@
 import { retry, RetryError } from "jsr:@std/async@^1.5.0/retry";
 import { StreamError } from "../errors.ts";
+import { assertInteger } from "./_assert.ts";
 import { establish } from "./_establish.ts";
 
 /** Options of {@linkcode SocketStream.connectUnix}. */
@@ -55,7 +56,7 @@ export async function connectTcp(
   port: number,
   options: ConnectOptions,
 ): Promise<Deno.TcpConn> {
-  assertPort(port);
+  assertInteger("port", port, 0, 65_535);
   return await attempt(
     options,
     () =>
@@ -73,7 +74,7 @@ export async function connectTls(
   port: number,
   options: ConnectTlsOptions,
 ): Promise<Deno.TlsConn> {
-  assertPort(port);
+  assertInteger("port", port, 0, 65_535);
   const { alpnProtocols } = options;
   const client = await clientCertificate(options);
   const caCerts = await Promise.all((options.caCerts ?? []).map(pemText));
@@ -170,11 +171,7 @@ function attempt<T>(
   { attempts = 1, signal }: ConnectOptions,
   connect: () => Promise<T>,
 ): Promise<T> {
-  if (!Number.isInteger(attempts) || attempts < 1) {
-    throw new RangeError(
-      `Cannot connect as attempts must be an integer >= 1: current value is ${attempts}`,
-    );
-  }
+  assertInteger("attempts", attempts, 1);
   return retry(connect, {
     maxAttempts: attempts,
     minTimeout: 100,
@@ -185,14 +182,6 @@ function attempt<T>(
   }).catch((error) => {
     throw error instanceof RetryError ? error.cause : error;
   });
-}
-
-function assertPort(port: number): void {
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
-    throw new RangeError(
-      `Cannot connect as port must be an integer from 0 to 65535: current value is ${port}`,
-    );
-  }
 }
 
 async function clientCertificate(

@@ -1,5 +1,6 @@
 import { abortable } from "jsr:@std/async@^1.5.0/abortable";
 import { StreamTimeoutError } from "../errors.ts";
+import { assertTime } from "./_assert.ts";
 import { toStreamError } from "./_stream_error.ts";
 
 /** The default deadline of a connect with all its handshakes, in milliseconds. */
@@ -26,7 +27,7 @@ export async function establish<T extends { close(): unknown }>(
   start: (signal: AbortSignal) => Promise<T>,
   { timeout = DEFAULT_CONNECT_TIMEOUT, signal }: WaitOptions,
 ): Promise<T> {
-  assertTimeout(timeout);
+  assertTime("timeout", timeout);
   signal?.throwIfAborted();
   const clock = new AbortController();
   const timer = timeout === 0 ? undefined : setTimeout(() => {
@@ -60,15 +61,3 @@ export function toConnectError(error: unknown, action: string): unknown {
     ? error
     : toStreamError(error, action);
 }
-
-/** Refuses a timeout that is no time in milliseconds. */
-export function assertTimeout(timeout: number): void {
-  if (!(timeout >= 0 && timeout <= MAX_TIMEOUT)) {
-    throw new RangeError(
-      `Cannot set a timeout as it must be from 0 to ${MAX_TIMEOUT} ms: current value is ${timeout}`,
-    );
-  }
-}
-
-/** The longest delay of `setTimeout`, about 24.8 days; a longer one fires at once. */
-const MAX_TIMEOUT = 2 ** 31 - 1;

@@ -1,4 +1,5 @@
 import { BufferOverflowError } from "../errors.ts";
+import { assertInteger } from "./_assert.ts";
 import { BufferedTransport } from "./_buffered_transport.ts";
 import { infoOf, transportOver } from "./_pair_transport.ts";
 import { ByteStream } from "./byte_stream.ts";
@@ -89,11 +90,7 @@ export class BufferedStream extends ByteStream {
 const NOTHING = new Uint8Array(0);
 
 function assertBufferSize(size: number): void {
-  if (!Number.isSafeInteger(size) || size < 1) {
-    throw new RangeError(
-      `Cannot buffer the stream as bufferSize must be an integer >= 1: current value is ${size}`,
-    );
-  }
+  assertInteger("bufferSize", size, 1);
   if (size > MAX_BUFFER_SIZE) {
     throw new BufferOverflowError(
       `Cannot buffer the stream as bufferSize must be <= ${MAX_BUFFER_SIZE}: current value is ${size}`,

@@ -1,3 +1,4 @@
+import { assertInteger } from "./_assert.ts";
 import { ChildProcess, type SpawnOptions } from "./_child_process.ts";
 import { memoryTransports } from "./_memory_pipe.ts";
 import { transportOver } from "./_pair_transport.ts";
@@ -86,11 +87,7 @@ export class PipeStream extends ByteStream {
    */
   static createPair(options: PairOptions = {}): [PipeStream, PipeStream] {
     const { bufferSize = 65_536 } = options;
-    if (!Number.isSafeInteger(bufferSize) || bufferSize < 1) {
-      throw new RangeError(
-        `Cannot create a pair as bufferSize must be an integer >= 1: current value is ${bufferSize}`,
-      );
-    }
+    assertInteger("bufferSize", bufferSize, 1);
     const [a, b] = memoryTransports(bufferSize);
     const info = { transport: "memory" };
     return [new OwnPipeStream(a, info), new OwnPipeStream(b, info)];

@@ -1,4 +1,5 @@
 import { ConnectionLostError } from "../../errors.ts";
+import { assertInteger } from "../_assert.ts";
 import { ChildProcess } from "../_child_process.ts";
 import { authorityOf, type Target } from "./target.ts";
 
@@ -42,11 +43,7 @@ export function assertSshTunnel(
       }`,
     );
   }
-  if (port !== undefined && !(Number.isInteger(port) && port > 0)) {
-    throw new RangeError(
-      `Cannot use ssh as port must be an integer from 1 to 65535: current value is ${port}`,
-    );
-  }
+  if (port !== undefined) assertInteger("port", port, 1, 65_535);
   if (user !== undefined && !/^[^-\s\p{Cc}][^\s\p{Cc}]*$/u.test(user)) {
     throw new TypeError(
       `Cannot use ssh as user must be a name: current value is ${

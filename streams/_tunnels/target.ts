@@ -1,3 +1,4 @@
+import { assertInteger } from "../_assert.ts";
 import { builtin } from "../_builtin.ts";
 
 /** What a tunnel leads to. */
@@ -25,11 +26,7 @@ export function assertTarget({ host, port }: Target): void {
       }`,
     );
   }
-  if (!Number.isInteger(port) || port < 1 || port > 65_535) {
-    throw new RangeError(
-      `Cannot connect as a port must be an integer from 1 to 65535: current value is ${port}`,
-    );
-  }
+  assertInteger("port", port, 1, 65_535);
 }
 
 /** `host:port` as URLs and ssh write it, an IPv6 address in brackets. */
