@@ -1,4 +1,4 @@
-import type { ChunkSource } from "./_ends.ts";
+import type { ChunkSource } from "../streams/_chunks.ts";
 import { handled, rejected } from "./_handled.ts";
 
 /** A chunk that waits to be taken, or to be done with. */

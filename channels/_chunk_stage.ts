@@ -1,4 +1,4 @@
-import type { ChunkSource } from "./_ends.ts";
+import type { ChunkSource } from "../streams/_chunks.ts";
 import { Fifo } from "../streams/_fifo.ts";
 
 /** Where a stage puts what it makes. */

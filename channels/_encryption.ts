@@ -1,8 +1,8 @@
-import type { Lender } from "../streams/_inbound.ts";
+import type { Lender } from "../streams/_chunks.ts";
 import { ByteStream } from "../streams/byte_stream.ts";
 import type { ByteStreamPair } from "../streams/byte_stream_pair.ts";
 import { StagedSource } from "./_chunk_stage.ts";
-import type { ChunkSource } from "./_ends.ts";
+import type { ChunkSource } from "../streams/_chunks.ts";
 import { RecordCipher } from "./_record_cipher.ts";
 import { RecordDecryptor } from "./_record_decryptor.ts";
 import { RecordEncryptor } from "./_record_encryptor.ts";

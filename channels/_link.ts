@@ -1,11 +1,11 @@
 import { abortable } from "jsr:@std/async@^1.5.0/abortable";
 import { StreamClosedError, StreamTimeoutError } from "../errors.ts";
+import { assertUnlocked } from "../streams/_assert_unlocked.ts";
 import { toStreamError } from "../streams/_stream_error.ts";
 import { ByteStream } from "../streams/byte_stream.ts";
 import type { ByteStreamPair } from "../streams/byte_stream_pair.ts";
 import { STREAM_CHUNK_SIZE } from "../streams/constants.ts";
 import { Ending } from "./_ending.ts";
-import { assertUnlocked } from "./_ends.ts";
 import { FrameDecoder } from "./_frame_decoder.ts";
 import { DEFAULT_SIZES } from "./_frame_encoder.ts";
 import { DONE, handled, rejected, rejectHandled } from "./_handled.ts";
@@ -65,7 +65,7 @@ export class Link implements PipelineHooks {
     const { highWaterMark, batching, maxMessageSize, heartbeat, stallTimeout } =
       config;
     const ours = stream instanceof ByteStream;
-    assertUnlocked(stream);
+    assertUnlocked(stream, "open channel");
     this.lends = ours || open !== undefined;
     this.#stream = stream;
     this.#config = config;

@@ -1,7 +1,7 @@
 import { recycle } from "./_chunk_pool.ts";
 import { Fifo } from "../streams/_fifo.ts";
 import { FRAME_OVERHEAD } from "./_frame.ts";
-import type { ChunkSource } from "./_ends.ts";
+import type { ChunkSource } from "../streams/_chunks.ts";
 import {
   type ChunkSizes,
   type EncodedChunk,

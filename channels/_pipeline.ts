@@ -2,13 +2,8 @@ import { ByteStream } from "../streams/byte_stream.ts";
 import type { ByteStreamPair } from "../streams/byte_stream_pair.ts";
 import { recycle } from "./_chunk_pool.ts";
 import { assertChunk } from "./_assert_message.ts";
-import {
-  type ChunkSink,
-  type ChunkSource,
-  inboundOf,
-  outboundOf,
-  sourceOf,
-} from "./_ends.ts";
+import type { ChunkSink, ChunkSource } from "../streams/_chunks.ts";
+import { inboundOf, outboundOf, sourceOf } from "./_ends.ts";
 import type { Encryption } from "./_encryption.ts";
 import { FrameBatch } from "./_frame_batch.ts";
 import type { FrameDecoder } from "./_frame_decoder.ts";

@@ -10,7 +10,8 @@ import { recycle } from "./_chunk_pool.ts";
 import { ChunkRelay } from "./_chunk_relay.ts";
 import type { StagedSource } from "./_chunk_stage.ts";
 import type { Encryption } from "./_encryption.ts";
-import { type ChunkSink, inboundOf, outboundOf } from "./_ends.ts";
+import type { ChunkSink } from "../streams/_chunks.ts";
+import { inboundOf, outboundOf } from "./_ends.ts";
 
 /** How long `close()` waits for the CLOSE record to leave, in milliseconds. */
 const CLOSE_TIMEOUT = 5000;

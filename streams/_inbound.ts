@@ -1,31 +1,18 @@
 import { abortable } from "jsr:@std/async@^1.5.0/abortable";
 import { ConnectionLostError } from "../errors.ts";
+import type { ChunkSource, Lender } from "./_chunks.ts";
 import { ByteQueue } from "./_byte_queue.ts";
 import type { Lifecycle } from "./_lifecycle.ts";
 import { toStreamError } from "./_stream_error.ts";
 import type { ByteTransport } from "./byte_transport.ts";
 
-/** Takes chunks past the web stream. */
-export interface ChunkReader {
-  /** The next chunk; `undefined` at the end. */
-  next(): Promise<Uint8Array | undefined>;
-  /** Ends our reading. */
-  cancel(): void;
-}
-
-/** Has memory that the next bytes are wanted in. */
-export interface Lender {
-  /** That memory; `undefined` if it is all the same. */
-  lend(): Uint8Array | undefined;
-}
-
 /** The inbound direction of a stream: its queue, its readers, and its end. */
-export class Inbound implements ChunkReader {
+export class Inbound implements ChunkSource {
   readonly #transport: ByteTransport;
   readonly #life: Lifecycle;
   #readable: ReadableStream<Uint8Array> | undefined;
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
-  /** Whether a {@linkcode ChunkReader} has it for good. */
+  /** Whether a {@linkcode ChunkSource} has it for good. */
   #taken = false;
   #lender: Lender | undefined;
 
@@ -62,7 +49,7 @@ export class Inbound implements ChunkReader {
   }
 
   /** Locks it for good. */
-  take(): ChunkReader {
+  take(): ChunkSource {
     this.#taken = true;
     this.#readable?.getReader();
     return this;

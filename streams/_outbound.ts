@@ -1,21 +1,12 @@
 import { abortable } from "jsr:@std/async@^1.5.0/abortable";
 import { StreamClosedError } from "../errors.ts";
+import type { ChunkSink } from "./_chunks.ts";
 import type { Lifecycle } from "./_lifecycle.ts";
 import { toStreamError } from "./_stream_error.ts";
 import type { ByteTransport } from "./byte_transport.ts";
 
-/** Gives chunks past the web stream. */
-export interface ChunkWriter {
-  /** Settles once the transport has taken the chunk. */
-  write(chunk: Uint8Array): Promise<void>;
-  /** Ends our direction. */
-  close(): Promise<void>;
-  /** Ends both directions at once. */
-  abort(reason: unknown): void;
-}
-
 /** The outbound direction of a stream: its writes in turn, and its end. */
-export class Outbound implements ChunkWriter {
+export class Outbound implements ChunkSink {
   readonly #transport: ByteTransport;
   readonly #life: Lifecycle;
   #writable: WritableStream<Uint8Array> | undefined;
@@ -64,7 +55,7 @@ export class Outbound implements ChunkWriter {
   }
 
   /** Locks it for good. */
-  take(): ChunkWriter {
+  take(): ChunkSink {
     this.#taken = true;
     this.#writable?.getWriter();
     return this;

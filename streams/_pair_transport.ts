@@ -1,5 +1,6 @@
 import { deadline } from "jsr:@std/async@^1.5.0/deadline";
 import { ConnectionLostError, StreamClosedError } from "../errors.ts";
+import { assertUnlocked } from "./_assert_unlocked.ts";
 import { Interruptible } from "./_interruptible.ts";
 import { StreamTransport } from "./_stream_transport.ts";
 import { ByteStream, type StreamInfo } from "./byte_stream.ts";
@@ -21,15 +22,10 @@ type ClosablePair = ByteStreamPair & {
  * @throws {TypeError} if a side is locked already.
  */
 export function transportOver(pair: ByteStreamPair): ByteTransport {
-  if (pair instanceof ByteStream) return new StreamTransport(pair);
-  for (const side of ["readable", "writable"] as const) {
-    if (pair[side].locked) {
-      throw new TypeError(
-        `Cannot wrap the stream as ${side} of the stream is locked`,
-      );
-    }
-  }
-  return new PairTransport(pair);
+  assertUnlocked(pair, "wrap the stream");
+  return pair instanceof ByteStream
+    ? new StreamTransport(pair)
+    : new PairTransport(pair);
 }
 
 /** What a wrapper around `pair` says about itself: the same as the pair. */

@@ -1,23 +1,21 @@
-import type { ChunkReader, Lender } from "./_inbound.ts";
-import type { ChunkWriter } from "./_outbound.ts";
-import { accessOf, type ByteStream } from "./byte_stream.ts";
+import type { ChunkSink, ChunkSource, Lender } from "./_chunks.ts";
+import { type ByteStream, directionsOf } from "./byte_stream.ts";
 import type { ByteTransport } from "./byte_transport.ts";
 
 /** A transport over another stream of ours, without a copy. */
 export class StreamTransport implements ByteTransport, Lender {
   readonly #stream: ByteStream;
-  readonly #reader: ChunkReader;
-  readonly #writer: ChunkWriter;
+  readonly #reader: ChunkSource;
+  readonly #writer: ChunkSink;
   /** What our own reader has asked for. */
   #into: Uint8Array | undefined;
 
   constructor(stream: ByteStream) {
     this.#stream = stream;
-    const access = accessOf(stream);
-    access.assertUnlocked("wrap the stream");
-    this.#reader = access.takeReader();
-    this.#writer = access.takeWriter();
-    access.lendMemory(this);
+    const { inbound, outbound } = directionsOf(stream);
+    this.#reader = inbound.take();
+    this.#writer = outbound.take();
+    inbound.lendMemory(this);
   }
 
   lend(): Uint8Array | undefined {

@@ -1,7 +1,7 @@
 import { StreamClosedError, type StreamError } from "../errors.ts";
-import { type ChunkReader, Inbound, type Lender } from "./_inbound.ts";
+import { Inbound } from "./_inbound.ts";
 import { Lifecycle } from "./_lifecycle.ts";
-import { type ChunkWriter, Outbound } from "./_outbound.ts";
+import { Outbound } from "./_outbound.ts";
 import type { ByteStreamPair } from "./byte_stream_pair.ts";
 import type { ByteTransport } from "./byte_transport.ts";
 import type { StreamInfo } from "./stream_info.ts";
@@ -14,23 +14,10 @@ export interface SignalOptions {
   signal?: AbortSignal;
 }
 
-/** What a channel does with a stream beyond its public members. */
-interface ByteStreamAccess {
-  /** @throws {TypeError} if a side is locked. */
-  assertUnlocked(action: string): void;
-  /** Locks `writable`, and writes past it: one hop less for each chunk. */
-  takeWriter(): ChunkWriter;
-  /** Locks `readable`, and reads past it. */
-  takeReader(): ChunkReader;
-  /**
-   * Has the transport ask `lender` for memory to read the next bytes into. A
-   * transport that cannot do so reads into memory of its own.
-   */
-  lendMemory(lender: Lender): void;
-}
-
-/** Access for the channels of this package. */
-export let accessOf: (stream: ByteStream) => ByteStreamAccess;
+/** The two directions of a stream, for what reads and writes past its web streams: one hop less. */
+export let directionsOf: (
+  stream: ByteStream,
+) => { readonly inbound: Inbound; readonly outbound: Outbound };
 
 /**
  * A duplex byte stream: what every transport of Sluice is.
@@ -50,19 +37,9 @@ export let accessOf: (stream: ByteStream) => ByteStreamAccess;
  */
 export abstract class ByteStream implements ByteStreamPair, AsyncDisposable {
   static {
-    accessOf = (stream) => ({
-      assertUnlocked: (action) => {
-        const side = stream.#inbound.locked
-          ? "readable"
-          : stream.#outbound.locked && "writable";
-        if (!side) return;
-        throw new TypeError(
-          `Cannot ${action} as ${side} of the stream is locked`,
-        );
-      },
-      takeWriter: () => stream.#outbound.take(),
-      takeReader: () => stream.#inbound.take(),
-      lendMemory: (lender) => stream.#inbound.lendMemory(lender),
+    directionsOf = (stream) => ({
+      inbound: stream.#inbound,
+      outbound: stream.#outbound,
     });
   }
 
