@@ -12,7 +12,6 @@ import { deflateIfSmaller } from "./_zlib.ts";
 import {
   type ChannelConfig,
   type ChannelOptions,
-  type CompressionOptions,
   resolveCompression,
   resolveOptions,
 } from "./_options.ts";
@@ -304,10 +303,10 @@ export class Channel implements AsyncIterable<Uint8Array>, AsyncDisposable {
   ): Promise<void> | undefined {
     const { outbox, lends } = this.#link;
     this.#messagesSent++;
-    const compression = options?.compress === undefined
-      ? this.#config.compression
-      : this.#compressionFor(options.compress);
-    const data = compression && deflateIfSmaller(message, compression);
+    const { compression } = this.#config;
+    const compress = options?.compress ?? compression !== undefined;
+    const data = compress &&
+      deflateIfSmaller(message, compression ?? DEFAULT_COMPRESSION);
     if (data) {
       outbox.put(data, true);
       return undefined;
@@ -318,14 +317,9 @@ export class Channel implements AsyncIterable<Uint8Array>, AsyncDisposable {
     outbox.put(new Uint8Array(message), false);
     return undefined;
   }
-
-  #compressionFor(
-    compress: boolean,
-  ): Required<CompressionOptions> | undefined {
-    if (!compress) return undefined;
-    return this.#config.compression ?? resolveCompression({});
-  }
 }
 
 /** The options of all channels without any. */
 const DEFAULTS = resolveOptions({});
+/** What `compress` asks for where a channel has no compression of its own. */
+const DEFAULT_COMPRESSION = resolveCompression({});

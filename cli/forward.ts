@@ -1,4 +1,5 @@
 import type { Channel } from "../channels/channel.ts";
+import { onAbort } from "../streams/_on_abort.ts";
 import type { ByteStream } from "../streams/byte_stream.ts";
 import type { ChannelSettings } from "../factories/channel_settings.ts";
 import { connect, type ConnectTarget } from "../factories/connect.ts";
@@ -113,8 +114,7 @@ async function join(
   openFar: () => Promise<Side>,
   signal: AbortSignal,
 ): Promise<void> {
-  const end = () => near.abort(signal.reason);
-  signal.addEventListener("abort", end, { once: true });
+  using _ = onAbort(signal, () => near.abort(signal.reason));
   try {
     await using far = await openFar();
     await Promise.all([
@@ -125,7 +125,6 @@ async function join(
     near.abort(error);
     throw error;
   } finally {
-    signal.removeEventListener("abort", end);
     await near.close();
   }
 }

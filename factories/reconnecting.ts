@@ -2,6 +2,7 @@ import { delay } from "jsr:@std/async@^1.5.0/delay";
 import type { Channel } from "../channels/channel.ts";
 import { ConnectionLostError, StreamTimeoutError } from "../errors.ts";
 import { assertInteger, assertTime } from "../streams/_assert.ts";
+import { onAbort } from "../streams/_on_abort.ts";
 
 /** Options of {@linkcode reconnecting}. */
 export interface ReconnectingOptions {
@@ -136,13 +137,11 @@ async function* lend(
 ): AsyncGenerator<Channel, number> {
   const started = performance.now();
   const lasted = channel.finished.then(() => performance.now() - started);
-  const abort = () => channel.abort(signal?.reason);
-  signal?.addEventListener("abort", abort, { once: true });
+  using _ = signal && onAbort(signal, () => channel.abort(signal.reason));
   try {
     signal?.throwIfAborted();
     yield channel;
   } finally {
-    signal?.removeEventListener("abort", abort);
     await channel.close();
   }
   return Math.round(await lasted);

@@ -2,6 +2,7 @@ import { retry, RetryError } from "jsr:@std/async@^1.5.0/retry";
 import { StreamError } from "../errors.ts";
 import { assertInteger } from "./_assert.ts";
 import { establish } from "./_establish.ts";
+import { onAbort } from "./_on_abort.ts";
 
 /** Options of {@linkcode SocketStream.connectUnix}. */
 export interface ConnectUnixOptions {
@@ -121,7 +122,7 @@ export async function handshake(
     if (open) conn.close();
     open = false;
   };
-  signal.addEventListener("abort", close, { once: true });
+  using _ = onAbort(signal, close);
   try {
     signal.throwIfAborted();
     await conn.handshake();
@@ -129,8 +130,6 @@ export async function handshake(
   } catch (error) {
     close();
     throw error;
-  } finally {
-    signal.removeEventListener("abort", close);
   }
 }
 

@@ -1,6 +1,7 @@
 import { abortable } from "jsr:@std/async@^1.5.0/abortable";
 import { StreamClosedError } from "../errors.ts";
 import type { ChunkSink } from "./_chunks.ts";
+import { onAbort } from "./_on_abort.ts";
 import type { Lifecycle } from "./_lifecycle.ts";
 import { toStreamError } from "./_stream_error.ts";
 import type { ByteTransport } from "./byte_transport.ts";
@@ -117,25 +118,14 @@ export class Outbound implements ChunkSink {
 
   async #writeNow(data: Uint8Array, signal?: AbortSignal): Promise<void> {
     this.#life.assertAlive();
-    const watch = signal && this.#failWith(signal);
+    if (signal?.aborted) throw signal.reason;
+    using _ = signal && onAbort(signal, () => this.#life.fail(signal.reason));
     try {
       await this.#transport.write(data);
     } catch (error) {
       this.#life.fail(toStreamError(error, "write"));
-    } finally {
-      watch?.[Symbol.dispose]();
     }
     this.#life.assertAlive();
-  }
-
-  /** Fails the stream with the signal, until it is disposed of. */
-  #failWith(signal: AbortSignal): Disposable {
-    if (signal.aborted) throw signal.reason;
-    const fail = () => this.#life.fail(signal.reason);
-    signal.addEventListener("abort", fail, { once: true });
-    return {
-      [Symbol.dispose]: () => signal.removeEventListener("abort", fail),
-    };
   }
 }
 

@@ -1,5 +1,6 @@
 import { ConnectionLostError } from "../../errors.ts";
 import { openTcp } from "../_connect.ts";
+import { onAbort } from "../_on_abort.ts";
 import { describe } from "../_stream_error.ts";
 import { assertTarget, authorityOf } from "./target.ts";
 
@@ -86,7 +87,7 @@ export async function openThroughProxy(
   const conn = await reach(proxy, action, options, signal);
   // A proxy that hangs leaves the read pending for ever: closing it ends that.
   const close = () => conn[Symbol.dispose]();
-  signal.addEventListener("abort", close, { once: true });
+  using _ = onAbort(signal, close);
   try {
     signal.throwIfAborted();
     await agree(new ProxyConversation(conn, action));
@@ -94,8 +95,6 @@ export async function openThroughProxy(
   } catch (error) {
     close();
     throw error;
-  } finally {
-    signal.removeEventListener("abort", close);
   }
 }
 

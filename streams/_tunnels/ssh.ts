@@ -1,6 +1,7 @@
 import { ConnectionLostError } from "../../errors.ts";
 import { assertInteger } from "../_assert.ts";
 import { ChildProcess } from "../_child_process.ts";
+import { onAbort } from "../_on_abort.ts";
 import { authorityOf, type Target } from "./target.ts";
 
 /** A machine to reach the target from, through the `ssh` command. */
@@ -75,7 +76,7 @@ export async function openSshTunnel(
   const kill = () => {
     killed ??= child.abort();
   };
-  signal.addEventListener("abort", kill, { once: true });
+  using _ = onAbort(signal, kill);
   try {
     if (await child.says(OPENED.map(({ text }) => text))) return child;
     throw new ConnectionLostError(
@@ -85,8 +86,6 @@ export async function openSshTunnel(
     kill();
     await killed;
     throw error;
-  } finally {
-    signal.removeEventListener("abort", kill);
   }
 }
 

@@ -10,6 +10,7 @@ import {
 import { isIP } from "node:net";
 import { deadline } from "jsr:@std/async@^1.5.0/deadline";
 import { ConnectionLostError } from "../../errors.ts";
+import { onAbort } from "../_on_abort.ts";
 import type { ByteTransport } from "../byte_transport.ts";
 
 /** How long `close()` waits for close_notify to go out, in milliseconds. */
@@ -78,8 +79,7 @@ export class TlsTransport implements ByteTransport {
     signal: AbortSignal,
   ): Promise<TlsTransport> {
     const transport = await TlsTransport.#over(inner, parameters);
-    const abort = () => transport.#fail(signal.reason);
-    signal.addEventListener("abort", abort, { once: true });
+    using _ = onAbort(signal, () => transport.#fail(signal.reason));
     try {
       signal.throwIfAborted();
       while (!transport.#secured) {
@@ -91,8 +91,6 @@ export class TlsTransport implements ByteTransport {
     } catch (error) {
       await transport.abort(error);
       throw error;
-    } finally {
-      signal.removeEventListener("abort", abort);
     }
   }
 
