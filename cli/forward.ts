@@ -3,10 +3,7 @@ import { onAbort } from "../streams/_on_abort.ts";
 import type { ByteStream } from "../streams/byte_stream.ts";
 import type { ChannelSettings } from "../factories/channel_settings.ts";
 import { connect, type ConnectTarget } from "../factories/connect.ts";
-import { createPipeStream } from "../factories/create_pipe_stream.ts";
-import { createSocketStream } from "../factories/create_socket_stream.ts";
-import { createSslStream } from "../factories/create_ssl_stream.ts";
-import { createUnixStream } from "../factories/create_unix_stream.ts";
+import { openStream } from "../factories/_open_stream.ts";
 import { listen } from "../factories/listen.ts";
 import type { ListenOptions } from "../factories/listen_options.ts";
 import { serve } from "../factories/serve.ts";
@@ -79,7 +76,9 @@ The same for any service, HTTP for example:
       }
     }
     const openFar = () =>
-      raw.to ? openBytes(target) : connect(target, secure.to ? secured : plain);
+      raw.to
+        ? openStream(target)
+        : connect(target, secure.to ? secured : plain);
     const bridge = async (near: Side) => {
       try {
         await join(near, openFar, signal);
@@ -162,17 +161,6 @@ function listenBytes(
       await Promise.all(bridges);
     },
   };
-}
-
-function openBytes(target: ConnectTarget): Promise<ByteStream> {
-  if ("path" in target) return createUnixStream(target.path, target);
-  if ("command" in target) return createPipeStream(target.command, target);
-  const { hostname = "127.0.0.1", port, tls, ...options } = target;
-  if (!tls) return createSocketStream(hostname, port, options);
-  return createSslStream(hostname, port, {
-    ...options,
-    ...(tls === true ? {} : tls),
-  });
 }
 
 function sides(

@@ -13,17 +13,6 @@ export function refuseOptions(
   throw new TypeError(`Cannot ${action} with ${name}: ${reason}`);
 }
 
-/** Refuses all options but the `known` ones. */
-export function refuseOthers<T extends object>(
-  action: string,
-  options: T,
-  known: readonly (keyof T & string)[],
-): void {
-  const names = new Set<string>(known);
-  const others = Object.entries(options).filter(([name]) => !names.has(name));
-  refuseOptions(action, Object.fromEntries(others));
-}
-
 const CLIENT_CERTIFICATES =
   "the platform's TLS listener does not verify client certificates";
 const SOCKET_OPTION = "the platform does not allow it for this transport";

@@ -1,5 +1,5 @@
 import type { Channel } from "../channels/channel.ts";
-import type { ByteStream, StreamInfo } from "../streams/byte_stream.ts";
+import type { StreamInfo } from "../streams/byte_stream.ts";
 import type {
   ConnectOptions,
   ConnectTlsOptions,
@@ -9,14 +9,8 @@ import { assertSettings } from "./_make_channel.ts";
 import type { ChannelSettings } from "./channel_settings.ts";
 import { publishConnect, publishEnd, publishError } from "./_monitoring.ts";
 import { openChannel } from "./_open_channel.ts";
-import { refuseOthers } from "./_refuse_options.ts";
-import {
-  createPipeStream,
-  type CreatePipeStreamOptions,
-} from "./create_pipe_stream.ts";
-import { createSocketStream } from "./create_socket_stream.ts";
-import { createSslStream } from "./create_ssl_stream.ts";
-import { createUnixStream } from "./create_unix_stream.ts";
+import { openStream } from "./_open_stream.ts";
+import type { CreatePipeStreamOptions } from "./create_pipe_stream.ts";
 
 /** How {@linkcode connect} speaks TLS. */
 export type ConnectTargetTls = Pick<
@@ -96,7 +90,11 @@ export async function connect(
   const started = performance.now();
   let info = infoOf(target);
   try {
-    const stream = await open(target);
+    target.signal?.throwIfAborted();
+    // Later the signal has no effect, so that it is not for the command to keep.
+    const stream = await openStream(
+      "command" in target ? { ...target, signal: undefined } : target,
+    );
     info = stream.info;
     const channel = await openChannel(
       stream,
@@ -112,55 +110,6 @@ export async function connect(
     throw error;
   }
 }
-
-async function open(target: ConnectTarget): Promise<ByteStream> {
-  if ("path" in target) {
-    refuseOthers("connect to a Unix socket", target, UNIX_OPTIONS);
-    const { path, ...options } = target;
-    return await createUnixStream(path, options);
-  }
-  if ("command" in target) {
-    refuseOthers("connect to a command", target, COMMAND_OPTIONS);
-    const { command, signal, ...options } = target;
-    signal?.throwIfAborted();
-    return await createPipeStream(command, options);
-  }
-  refuseOthers("connect to a port", target, TCP_OPTIONS);
-  const { hostname = "127.0.0.1", port, tls, ...options } = target;
-  if (tls instanceof Object) refuseOthers("connect over TLS", tls, TLS_OPTIONS);
-  if (!tls) return await createSocketStream(hostname, port, options);
-  return await createSslStream(hostname, port, {
-    ...options,
-    ...(tls === true ? {} : tls),
-  });
-}
-
-const UNIX_OPTIONS = ["path", "timeout", "signal"] as const;
-const COMMAND_OPTIONS = [
-  "command",
-  "cwd",
-  "env",
-  "stderr",
-  "killTimeout",
-  "signal",
-] as const;
-const TCP_OPTIONS = [
-  "hostname",
-  "port",
-  "tls",
-  "ipv6",
-  "keepAlive",
-  "noDelay",
-  "attempts",
-  "timeout",
-  "signal",
-] as const;
-const TLS_OPTIONS = [
-  "keyFile",
-  "certFile",
-  "caCerts",
-  "alpnProtocols",
-] as const;
 
 /** What is known of the connection before it is made. */
 function infoOf(target: ConnectTarget): StreamInfo {
