@@ -117,6 +117,8 @@ export class Link implements PipelineHooks {
 
   /** Ends our direction after all that was accepted; settles when that is done. */
   endOutbound(): Promise<void> {
+    const { failure } = this.ending;
+    if (failure) return rejected(failure.reason);
     if (!this.#endsOutbound) {
       this.#endsOutbound = true;
       this.outbox.flush().then(() => this.#allSent = true, () => {});

@@ -217,6 +217,7 @@ export class SecureHandshake {
       const held = this.#held.subarray(0, this.#heldLength);
       if (count === HELLO_LENGTH && !mayBeHello(held)) throw notAuthentic();
     }
+    if (this.#heldLength > limit) throw notAuthentic();
     const result = this.#held.slice(0, count);
     this.#held.copyWithin(0, count, this.#heldLength);
     this.#heldLength -= count;

@@ -2,7 +2,7 @@ import type { Channel } from "../channels/channel.ts";
 import { onAbort } from "../streams/_on_abort.ts";
 import type { ByteStream } from "../streams/byte_stream.ts";
 import type { ChannelSettings } from "../factories/channel_settings.ts";
-import { connect, type ConnectTarget } from "../factories/connect.ts";
+import { connect } from "../factories/connect.ts";
 import { openStream } from "../factories/_open_stream.ts";
 import { listen } from "../factories/listen.ts";
 import type { ListenOptions } from "../factories/listen_options.ts";

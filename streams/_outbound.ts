@@ -119,11 +119,14 @@ export class Outbound implements ChunkSink {
   async #writeNow(data: Uint8Array, signal?: AbortSignal): Promise<void> {
     this.#life.assertAlive();
     if (signal?.aborted) throw signal.reason;
-    using _ = signal && onAbort(signal, () => this.#life.fail(signal.reason));
+    const watch = signal &&
+      onAbort(signal, () => this.#life.fail(signal.reason));
     try {
       await this.#transport.write(data);
     } catch (error) {
       this.#life.fail(toStreamError(error, "write"));
+    } finally {
+      watch?.[Symbol.dispose]();
     }
     this.#life.assertAlive();
   }

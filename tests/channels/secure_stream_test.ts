@@ -265,6 +265,7 @@ Deno.test("SecureStream.close gives up on a peer that does not read, after 5 s",
   } finally {
     mock.timers.reset();
   }
+  assertInstanceOf(await a.finished, StreamTimeoutError); // What was written is lost.
   const reading = readAll(b);
   await assertRejects(() => reading);
   await b.close();
@@ -605,7 +606,7 @@ Deno.test("SecureStream.open refuses misuse before it sends anything", async () 
   for (const handshakeTimeout of [-1, 1.5, NaN, Infinity, 2 ** 31]) {
     await refuse(
       RangeError,
-      `Cannot encrypt as handshakeTimeout must be an integer from 0 to 2147483647: current value is ${handshakeTimeout}`,
+      `Cannot use handshakeTimeout as it must be an integer from 0 to 2147483647: current value is ${handshakeTimeout}`,
       KEY,
       { handshakeTimeout },
     );

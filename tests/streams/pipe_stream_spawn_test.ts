@@ -49,7 +49,7 @@ Deno.test("PipeStream.spawn refuses no command and a killTimeout that is no time
     await assertRejects(
       () => PipeStream.spawn([Deno.execPath(), "--version"], { killTimeout }),
       RangeError,
-      "timeout",
+      "killTimeout",
     );
   }
 });

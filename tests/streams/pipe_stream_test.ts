@@ -105,7 +105,7 @@ Deno.test("A pair in memory refuses a bufferSize that is no integer from 1", () 
     assertThrows(
       () => PipeStream.createPair({ bufferSize }),
       RangeError,
-      `bufferSize must be an integer >= 1: current value is ${bufferSize}`,
+      `bufferSize as it must be an integer from 1 to ${Number.MAX_SAFE_INTEGER}: current value is ${bufferSize}`,
     );
   }
 });
