@@ -49,9 +49,11 @@ export class RecordDecryptionStream
     const { sender = "initiator", rekeyInterval } = options;
     const records = new ChunkRelay();
     const plaintext = Promise.withResolvers<StagedSource>();
+    let control!: WritableStreamDefaultController;
     let failure: { readonly error: unknown } | undefined;
     this.writable = new WritableStream({
       start: async (controller) => {
+        control = controller;
         const cipher = await RecordCipher.create(key, rekeyInterval);
         const opener = new RecordOpener(cipher, sender);
         plaintext.resolve(
@@ -61,7 +63,7 @@ export class RecordDecryptionStream
             {
               onFailure: (error) => {
                 failure = { error };
-                controller.error(error);
+                control.error(error);
               },
             },
           ),
@@ -88,7 +90,10 @@ export class RecordDecryptionStream
         }
         controller.enqueue(joined.length === 1 ? first : concat(joined));
       },
-      cancel: async (reason) => await (await plaintext.promise).cancel(reason),
+      cancel: async (reason) => {
+        control.error(reason); // So that whoever pipes into it lets go of its source.
+        await (await plaintext.promise).cancel(reason);
+      },
     }, { highWaterMark: 0 });
   }
 }

@@ -6,6 +6,7 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "@std/assert";
+import { deadline } from "@std/async/deadline";
 import { concat } from "@std/bytes/concat";
 import {
   ConnectionLostError,
@@ -447,6 +448,23 @@ Deno.test("RecordDecryptionStream takes chunks of shared memory", async () => {
   const { chunks, error } = await decrypt([shared]);
   assertEquals(error, undefined);
   assertEquals(concat(chunks), concat([noise(5000), noise(5)]));
+});
+
+Deno.test("A record stage whose reader goes away lets go of its source at once", async () => {
+  for (const Stage of [RecordEncryptionStream, RecordDecryptionStream]) {
+    const stage = new Stage(KEY);
+    const cancelled = Promise.withResolvers<unknown>();
+    const silent = new ReadableStream<Uint8Array<ArrayBuffer>>({
+      cancel: (reason) => cancelled.resolve(reason),
+    });
+    const piping = silent.pipeTo(stage.writable);
+    piping.catch(() => {});
+    await settle();
+    const reason = new Error("enough");
+    await stage.readable.cancel(reason);
+    assertStrictEquals(await deadline(cancelled.promise, 2000), reason);
+    assertStrictEquals(await reasonOf(piping), reason);
+  }
 });
 
 Deno.test("The record stages copy their key and refuse misuse", async () => {
