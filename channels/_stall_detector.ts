@@ -9,9 +9,9 @@ export interface StallDetectorOptions {
   progress: () => number;
   /** Whether there should be progress. */
   active: () => boolean;
-  /** Called at this many looks in a row without any; by default once the limit has surely passed. */
+  /** How many looks in a row without any make a stall; by default as many as surely take the limit. */
   looks?: number;
-  /** Called then, once. */
+  /** Called at a stall, once. */
   onStall: () => void;
 }
 

@@ -53,7 +53,8 @@ export type ConnectTarget = TcpTarget | UnixTarget | CommandTarget;
  * handshakes are done.
  *
  * However it fails (refused, a wrong key, aborted, too late), it leaves neither a
- * socket nor a process behind, but for what `createSslStream` says. With `key` we are the initiator.
+ * socket nor a process behind, but for what `createSslStream` says. With `key` we
+ * are the initiator.
  *
  * @param target A TCP port, with TLS or not, a Unix socket, or a command to talk
  * to over its standard input and output; with the options of `createSocketStream`,
