@@ -1,5 +1,4 @@
 import { BufferOverflowError, ConnectionLostError } from "../errors.ts";
-import { freshMemory } from "../streams/_fresh_memory.ts";
 import {
   FRAME_OVERHEAD,
   HEADER_SIZE,
@@ -8,6 +7,7 @@ import {
   TRAILER_SIZE,
 } from "./_frame.ts";
 import type { FrameBatch } from "./_frame_batch.ts";
+import { freshMemory } from "./_fresh_memory.ts";
 import { MAX_NEIGHBOURS, MessagePool, MIN_FILL } from "./_message_pool.ts";
 
 /** How much memory may be taken for a payload, as a multiple of what has arrived. */
@@ -17,7 +17,7 @@ const FIRST_ALLOCATION = 1024;
 /** ... and at most, once the peer has sent a good part of that in earlier frames: 1 MiB and what follows it, ... */
 const MAX_FIRST_ALLOCATION = 1_048_576 + TRAILER_SIZE + HEADER_SIZE;
 /** ... or as much as it has once sent as one payload, up to this. */
-const MAX_REMEMBERED = 4_194_304 + FRAME_OVERHEAD;
+const MAX_REMEMBERED = 16_777_216 + FRAME_OVERHEAD;
 /** The shortest payload whose memory is lent, in bytes; of shorter ones few are cut. */
 const MIN_LOAN = 2048;
 /** For how many frames memory is lent at most. */

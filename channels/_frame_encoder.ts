@@ -37,8 +37,9 @@ export interface EncodedChunk {
 
 /**
  * Encodes messages into chunks of the wire. Frames are copied into one chunk,
- * one after the other, until it is full. A payload that is larger than a buffer
- * is not copied: it becomes chunks of its own.
+ * one after the other, until it is full. Of a payload that is larger than a buffer
+ * only the beginning is copied, which leaves with its header; the rest becomes
+ * chunks of its own.
  */
 export class FrameEncoder {
   readonly #sizes: ChunkSizes;
@@ -69,8 +70,8 @@ export class FrameEncoder {
   /**
    * Appends one frame.
    *
-   * @returns Whether the payload was copied. If not, chunks yet to be taken are
-   * slices of it. The frame's last byte comes after them, and can so leave with the
+   * @returns Whether all of the payload was copied. If not, chunks yet to be taken
+   * are slices of it. The frame's last byte comes after them, and can so leave with the
    * frame that follows.
    */
   encode(payload: Uint8Array, compressed: boolean): boolean {
@@ -127,11 +128,18 @@ export class FrameEncoder {
 
   #encodeSlices(payload: Uint8Array, compressed: boolean): void {
     const { byteLength } = payload;
-    const { slice } = this.#sizes;
+    const { limit, slice } = this.#sizes;
     this.#reserve(HEADER_SIZE);
     this.#putHeader(byteLength, compressed);
+    // The header alone would be a write for 5 bytes, and wake the peer for them.
+    const room = Math.min(limit, STREAM_CHUNK_SIZE) -
+      (this.#filled - this.#start);
+    const head = payload.subarray(0, Math.max(0, room));
+    this.#reserve(head.byteLength);
+    this.#buffer.set(head, this.#filled);
+    this.#filled += head.byteLength;
     this.#seal();
-    for (let at = 0; at < byteLength; at += slice) {
+    for (let at = head.byteLength; at < byteLength; at += slice) {
       const isLast = at + slice >= byteLength;
       this.#push({
         bytes: payload.subarray(at, at + slice),

@@ -167,8 +167,8 @@ Deno.test("FrameDecoder copies a short message out of a large buffer, and not ou
   }
 });
 
-Deno.test("FrameDecoder takes memory at once for a payload no longer than one before, and for 4 MiB at most", () => {
-  for (const [length, atOnce] of [[2 << 20, 2 << 20], [6 << 20, 4 << 20]]) {
+Deno.test("FrameDecoder takes memory at once for a payload no longer than one before, and for 16 MiB at most", () => {
+  for (const [length, atOnce] of [[8 << 20, 8 << 20], [20 << 20, 16 << 20]]) {
     const frame = frameOf(noise(length!));
     const decoder = new FrameDecoder(length!);
     decodeLent(frame, decoder, () => 65_536);

@@ -1,5 +1,14 @@
-import { assert, assertEquals } from "@std/assert";
-import { freshMemory } from "../../streams/_fresh_memory.ts";
+import {
+  assert,
+  assertEquals,
+  assertNotStrictEquals,
+  assertStrictEquals,
+} from "@std/assert";
+import {
+  freshMemory,
+  litter,
+  makeLitter,
+} from "../../channels/_fresh_memory.ts";
 
 /** Receives 30,000 messages of 64 KiB and drops them. */
 const RECEIVER = `
@@ -22,6 +31,22 @@ Deno.test("freshMemory gives zeroed memory of the size asked for, long or short"
     assertEquals(memory.buffer.byteLength, size);
     assert(memory.every((byte) => byte === 0));
   }
+});
+
+Deno.test("freshMemory leaves its litter for later: until makeLitter, or the next memory", () => {
+  makeLitter();
+  const before = litter;
+  freshMemory(65_536);
+  assertStrictEquals(litter, before);
+  makeLitter();
+  const first = litter;
+  assertNotStrictEquals(first, before);
+  makeLitter();
+  assertStrictEquals(litter, first, "no more than is due");
+  freshMemory(65_536);
+  freshMemory(65_536);
+  assertNotStrictEquals(litter, first, "what nobody has made meanwhile");
+  makeLitter();
 });
 
 Deno.test("A receiver of large messages needs far more young collections than full ones", async () => {

@@ -9,6 +9,8 @@ const MAX_THRESHOLD = 33_554_432;
 
 /** The last piece of litter: what nobody can see might never be made. */
 export let litter: unknown;
+/** Litter that is due, in bytes. */
+let due = 0;
 let keepsFreedMemory = false;
 
 /**
@@ -23,10 +25,17 @@ let keepsFreedMemory = false;
 export function freshMemory(size: number): Uint8Array<ArrayBuffer> {
   if (size < MIN_SIZE) return new Uint8Array(size);
   if (!keepsFreedMemory) keepFreedMemory();
-  for (let left = Math.min(size, MAX_LITTER); left > 0; left -= PIECE) {
-    litter = new Array(PIECE / 8);
-  }
+  makeLitter();
+  due = Math.min(size, MAX_LITTER);
   return new Uint8Array(size);
+}
+
+/**
+ * Makes the garbage that is due, so that the next {@linkcode freshMemory} need not:
+ * to be called when an answer has left, and nothing is left to do but wait.
+ */
+export function makeLitter(): void {
+  for (; due > 0; due -= PIECE) litter = new Array(PIECE / 8);
 }
 
 /**
