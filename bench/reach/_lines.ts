@@ -66,8 +66,8 @@ export async function faces(extent: Extent): Promise<Line[]> {
 export async function connections(
   { rounds, seconds }: Extent,
 ): Promise<Line[]> {
-  // Long enough for the one acknowledgement of each of 1000 not to count.
-  const extent = { rounds, seconds: 4 * seconds };
+  // Long enough for what each of 1000 begins with, and ends with, not to count.
+  const extent = { rounds, seconds: 10 * seconds };
   const counts = [1, 10, 100, 1000];
   const lines: Line[] = [];
   for (const size of [64, 1024]) {
