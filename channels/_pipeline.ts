@@ -84,7 +84,7 @@ export class Pipeline {
       : outbox;
     this.#outbound = encryption ? encryption.seal(batched) : batched;
     // Our own streams are done with a chunk when its write has settled.
-    this.#recycles = encryption !== undefined && stream instanceof ByteStream;
+    this.#recycles = this.#outbound !== outbox && stream instanceof ByteStream;
     this.#receive();
     this.#transmit();
   }

@@ -17,6 +17,7 @@ import {
   runDeno,
   settle,
 } from "./_support.ts";
+import { ScriptedStream, ScriptedTransport } from "../streams/_scripted.ts";
 
 /** Options of channels that pass a message on in different ways. */
 const KINDS = {
@@ -247,6 +248,24 @@ Deno.test("Channel lets one kept message keep no more than 64 KiB alive", async 
   }
   await channel.close();
 });
+
+for (const kind of ["plain", "batching"] as const) {
+  Deno.test(`Channel, ${kind}, sends from a few buffers, again and again`, async () => {
+    const buffers = new Set<ArrayBufferLike>();
+    class Spy extends ScriptedTransport {
+      override async write(data: Uint8Array): Promise<void> {
+        buffers.add(data.buffer);
+        await settle();
+      }
+    }
+    await using stream = new ScriptedStream(new Spy());
+    const channel = new Channel(stream, KINDS[kind]);
+    for (let i = 0; i < 100; i++) await channel.send(noise(60_000));
+    await channel.flush();
+    assertLess(buffers.size, 10);
+    channel.abort();
+  });
+}
 
 Deno.test("Channel does not take memory back that it gave to a bare pair, though that is sent on", async () => {
   const written: Uint8Array[] = [];
