@@ -28,6 +28,8 @@ export class ChannelServer implements Server {
   readonly #handler: ServeHandler;
   readonly #options: ChannelServerOptions;
   readonly #conversations = new Set<Promise<void>>();
+  /** Resolves when one of them is over, if there are as many as may be. */
+  #vacancy: PromiseWithResolvers<void> | undefined;
   /** Aborts when nothing new is begun: the handlers learn of it. */
   readonly #draining = new AbortController();
   /** Aborts when nobody is waited for any more. */
@@ -71,7 +73,8 @@ export class ChannelServer implements Server {
       this.#ending.abort(signal?.reason);
       this.#drain();
     };
-    signal?.addEventListener("abort", abort, { once: true });
+    if (signal?.aborted) abort();
+    else signal?.addEventListener("abort", abort, { once: true });
     await this.#acceptAll();
     const timer = this.#startDeadline();
     await Promise.all([this.#acceptor.release(), ...this.#conversations]);
@@ -84,7 +87,9 @@ export class ChannelServer implements Server {
     for (;;) {
       try {
         while (this.#conversations.size >= this.#options.maxConnections) {
-          await abortable(Promise.race(this.#conversations), signal);
+          // Not Promise.race, which the longest conversations would remember for ever.
+          this.#vacancy = Promise.withResolvers();
+          await abortable(this.#vacancy.promise, signal);
         }
         this.#begin(await this.#acceptor.accept(signal));
       } catch { // It was closed: nothing else ends an accept.
@@ -114,9 +119,10 @@ export class ChannelServer implements Server {
   }
 
   #begin(stream: SocketStream): void {
-    const conversation = this.#converse(stream).finally(() =>
-      this.#conversations.delete(conversation)
-    );
+    const conversation = this.#converse(stream).finally(() => {
+      this.#conversations.delete(conversation);
+      this.#vacancy?.resolve();
+    });
     this.#conversations.add(conversation);
   }
 
@@ -156,11 +162,23 @@ export class ChannelServer implements Server {
       await abortable(channel.close(), ending);
     } catch (error) {
       if (!ending.aborted) {
-        const own = channel.closed && await channel.finished === error;
-        const phase = own ? "connection" : "handler";
+        const phase = await this.#isOwn(error, channel)
+          ? "connection"
+          : "handler";
         this.#options.onError(error, { phase, info });
       }
       channel.abort(error);
+    }
+  }
+
+  /** Whether `error` is the failure of `channel`, which may still be closing. */
+  async #isOwn(error: unknown, channel: Channel): Promise<boolean> {
+    if (!channel.closed) return false;
+    try {
+      const { signal } = this.#ending;
+      return await abortable(channel.finished, signal) === error;
+    } catch { // Nobody is waited for any more.
+      return false;
     }
   }
 }

@@ -12,13 +12,27 @@ export function listenUnix(path: string): Deno.UnixListener {
     return Deno.listen(options);
   } catch (error) {
     if (!(error instanceof Deno.errors.AddrInUse)) throw error;
-    const file = Deno.lstatSync(path);
-    if (!file.isSocket || !isStale(path)) throw error;
-    // Another process may have come to the same conclusion, and been faster.
-    if (Deno.lstatSync(path).ino !== file.ino) throw error;
-    Deno.removeSync(path);
+    if (!isFreed(path)) throw error;
     return Deno.listen(options);
   }
+}
+
+/** Removes a socket file that nobody listens on; gives whether the path is free. */
+function isFreed(path: string): boolean {
+  try {
+    const file = Deno.lstatSync(path);
+    if (!file.isSocket || !isStale(path)) return false;
+    // Another process may have come to the same conclusion, and been faster. The
+    // number of a removed file may be that of the next one, its time is not.
+    const { ino, mtime } = Deno.lstatSync(path);
+    if (ino !== file.ino || mtime?.getTime() !== file.mtime?.getTime()) {
+      return false;
+    }
+    Deno.removeSync(path);
+  } catch (error) { // It was removed meanwhile.
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  return true;
 }
 
 /**

@@ -101,6 +101,8 @@ export class ChannelPool implements AsyncDisposable {
   #leased = 0;
   /** How many channels there are, in whatever state. */
   #places = 0;
+  /** Whether idle channels have a turn to notice their end. */
+  #looking = false;
   #closing: Promise<void> | undefined;
 
   /**
@@ -145,15 +147,8 @@ export class ChannelPool implements AsyncDisposable {
     if (this.#closing) throw poolClosed();
     const { promise, resolve, reject } = Promise.withResolvers<ChannelLease>();
     const waiter = { resolve, reject };
-    const next = this.#idle.at(-1 - this.#waiters.size);
     this.#waiters.push(waiter);
-    // A process that was busy or asleep has not looked at its sockets since. That
-    // takes a millisecond, which a channel in frequent use does not pay.
-    if (next && next.idleTime > TRUST_TIME) {
-      delay(0).then(() => this.#serveWaiters());
-    } else {
-      this.#serveWaiters();
-    }
+    this.#serveWaiters();
     if (!signal) return await promise;
     const withdraw = () => {
       this.#waiters.remove(waiter);
@@ -192,8 +187,29 @@ export class ChannelPool implements AsyncDisposable {
     while (this.#ending.size > 0) await Promise.all(this.#ending);
   }
 
-  /** Gives each waiter a channel, as far as there are channels and places. */
+  /**
+   * Gives each waiter a channel, as far as there are channels and places.
+   *
+   * A process that was busy or asleep has not looked at its sockets since. That
+   * takes a millisecond, which a channel in frequent use does not pay.
+   */
   #serveWaiters(): void {
+    if (this.#looking) return;
+    const wanted = Math.min(this.#waiters.size, this.#idle.length);
+    const oldest = wanted > 0 ? this.#idle.at(-wanted) : undefined;
+    if (oldest === undefined || oldest.idleTime <= TRUST_TIME) {
+      return this.#serveNow();
+    }
+    this.#looking = true;
+    this.#track(
+      delay(0).then(() => {
+        this.#looking = false;
+        this.#serveNow();
+      }),
+    );
+  }
+
+  #serveNow(): void {
     while (this.#waiters.size > 0) {
       const pooled = this.#idle.pop();
       if (!pooled) break;

@@ -1,8 +1,9 @@
 import type { SignalOptions } from "../streams/byte_stream.ts";
 import type { SocketStream } from "../streams/socket_stream.ts";
 import type { Acceptor } from "./_acceptor.ts";
-import { publishAccept, publishEnd, publishError } from "./_monitoring.ts";
+import { publishAccept, publishEnd } from "./_monitoring.ts";
 import { openAcceptor } from "./_open_acceptor.ts";
+import { reporter } from "./_reporter.ts";
 import type {
   ListenOptions,
   ListenTcpOptions,
@@ -49,11 +50,7 @@ export function listen(
 /** Listens for connections on TCP, TLS or a Unix socket. */
 export function listen(options: ListenOptions): StreamListener;
 export function listen(options: ListenOptions): StreamListener {
-  const { onError } = options;
-  return new AcceptorListener(openAcceptor(options, (error, details) => {
-    publishError(error, details.phase, details.info);
-    onError?.(error, details);
-  }));
+  return new AcceptorListener(openAcceptor(options, reporter(options.onError)));
 }
 
 /** An acceptor whose connections are announced. */

@@ -56,7 +56,8 @@ export interface ListenUnixOptions extends ListenBaseOptions {
    *
    * A socket file that a dead process has left there is replaced; one that
    * somebody listens on, and any other file, is refused. Closing the listener
-   * removes the file.
+   * removes the file that is at the path by then; a relative path is taken from
+   * the folder that is the current one by then.
    */
   path: string;
 }

@@ -114,6 +114,7 @@ async function* generate(
     let failure = error;
     if (channel) {
       const duration = yield* lend(channel, signal);
+      signal?.throwIfAborted();
       failures = duration >= resetAfter ? 0 : failures + 1;
       failure = new ConnectionLostError(
         `Cannot keep a channel as it must last >= ${resetAfter} ms: the last was lost after ${duration} ms`,

@@ -2,8 +2,8 @@ import { assertInteger, assertTime } from "../streams/_assert.ts";
 import { assertSettings } from "./_make_channel.ts";
 import type { ChannelSettings } from "./channel_settings.ts";
 import { ChannelServer } from "./_channel_server.ts";
-import { publishError } from "./_monitoring.ts";
 import { openAcceptor } from "./_open_acceptor.ts";
+import { reporter } from "./_reporter.ts";
 import type { ErrorInfo } from "./error_info.ts";
 import type { ListenOptions } from "./listen_options.ts";
 import {
@@ -77,17 +77,7 @@ export function serve(options: ServeOptions, handler: ServeHandler): Server {
   if (maxConnections !== Infinity) {
     assertInteger("maxConnections", maxConnections, 1, MAX_CONNECTIONS);
   }
-  const report = (error: unknown, details: ErrorInfo): void => {
-    // A failed channel announces itself.
-    if (details.phase !== "connection") {
-      publishError(error, details.phase, details.info);
-    }
-    try {
-      onError(error, details);
-    } catch (thrown) { // It must not end the server, nor get lost.
-      console.error(thrown);
-    }
-  };
+  const report = reporter(onError);
   const acceptor = openAcceptor(listening, report);
   try {
     onListen?.(acceptor.addr);

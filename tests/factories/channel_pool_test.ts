@@ -1,3 +1,4 @@
+import { delay } from "@std/async/delay";
 import {
   assert,
   assertEquals,
@@ -228,6 +229,19 @@ Deno.test("ChannelPool notices that a peer went away while the process was busy"
   await using next = await pool.acquire();
   assertNotStrictEquals(next.channel, channel);
   (await listener.accept()).close();
+});
+
+Deno.test("ChannelPool notices that for several who ask at once", async () => {
+  await using factory = new Factory();
+  await using pool = new ChannelPool({ connect: factory.connect });
+  await (await pool.acquire()).release();
+  await delay(60);
+  factory.far[0].abort();
+  const leases = await Promise.all([pool.acquire(), pool.acquire()]);
+  for (const { channel } of leases) {
+    assertNotStrictEquals(channel, factory.near[0]);
+  }
+  for (const lease of leases) await lease.release();
 });
 
 Deno.test("ChannelPool closes a channel that was idle for idleTimeout, not one in use", async () => {

@@ -193,6 +193,32 @@ Deno.test("a client that does not speak TLS is told of, and ends nothing", async
   await (await connecting).close();
 });
 
+Deno.test("an onError of listen that throws ends nothing, and what it throws is printed", async () => {
+  await using files = await certificateFiles();
+  const printed = new Log<unknown>();
+  const { error } = console;
+  console.error = (message) => printed.add(message);
+  try {
+    const failure = new Error("onError failed");
+    using listener = listen({
+      port: 0,
+      certFile: files.server.cert,
+      keyFile: files.server.key,
+      onError: () => {
+        throw failure;
+      },
+    });
+    const accepting = listener.accept();
+    await using stranger = await createSocketStream(HOST, listener.addr.port);
+    await stranger.write(new TextEncoder().encode("GET / HTTP/1.1\r\n\r\n"));
+    assertEquals(await printed.atLeast(1), [failure]);
+    listener.close();
+    await assertRejects(() => accepting, StreamClosedError);
+  } finally {
+    console.error = error;
+  }
+});
+
 Deno.test("listen refuses what the platform cannot honour, and leaves nothing listening", async () => {
   await using files = await certificateFiles();
   const tls = { certFile: files.server.cert, keyFile: files.server.key };
@@ -342,6 +368,52 @@ Deno.test(
     const accepting = listener.accept();
     await using _client = await createUnixStream(place.path);
     await using _server = await accepting;
+  },
+);
+
+/** Leaves a socket file at `path` that nobody listens on. */
+async function leaveSocket(path: string): Promise<void> {
+  using _listener = Deno.listen({ transport: "unix", path: `${path}.first` });
+  await Deno.link(`${path}.first`, path);
+}
+
+/** Calls `act` when the state of a file is asked for the second time. */
+function atSecondLook(
+  act: (look: () => Deno.FileInfo) => Deno.FileInfo,
+): Disposable {
+  const { lstatSync } = Deno;
+  let looks = 0;
+  Deno.lstatSync = (path) => {
+    const look = () => lstatSync(path);
+    return ++looks === 2 ? act(look) : look();
+  };
+  return { [Symbol.dispose]: () => void (Deno.lstatSync = lstatSync) };
+}
+
+Deno.test(
+  "a socket file that another process has just replaced is kept, whatever its number",
+  unix,
+  async () => {
+    await using place = await socketPath();
+    await leaveSocket(place.path);
+    using _ = atSecondLook((look) => ({ ...look(), mtime: new Date() }));
+    assertThrows(() => listen({ path: place.path }), Deno.errors.AddrInUse);
+    assert(Deno.statSync(place.path).isSocket);
+  },
+);
+
+Deno.test(
+  "a socket file that another process has just removed is no error",
+  unix,
+  async () => {
+    await using place = await socketPath();
+    await leaveSocket(place.path);
+    using _ = atSecondLook((look) => {
+      Deno.removeSync(place.path);
+      return look();
+    });
+    using listener = listen({ path: place.path });
+    assertEquals(listener.addr.path, place.path);
   },
 );
 

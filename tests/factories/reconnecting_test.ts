@@ -226,6 +226,18 @@ Deno.test("the signal of reconnecting ends its pause, its connect and its channe
   assertEquals(factory.near.length, 1);
 });
 
+Deno.test("a channel that the signal ends is no failed attempt", async () => {
+  const abortion = new AbortController();
+  const { signal } = abortion;
+  const factory = new Factory();
+  const channels = reconnecting(factory.connect, { signal, maxAttempts: 1 });
+  await channels.next();
+  const reason = new Error("enough");
+  abortion.abort(reason);
+  assertStrictEquals(await channels.next().catch((error) => error), reason);
+  await factory.far[0].close();
+});
+
 Deno.test("a channel that is made although the signal has aborted is closed", async () => {
   const reason = new Error("enough");
   const abortion = new AbortController();
