@@ -31,7 +31,7 @@ export type {
  * - A target that resets the connection is seen as far as the proxy tells: ssh
  *   and most proxies show it as a clean end. TLS to the target shows it.
  * - With TLS the certificate and name of the target are verified, and the proxy
- *   sees only encrypted bytes.
+ *   sees only encrypted bytes. Some 64 KiB are read before somebody asks.
  *
  * ssh is the `ssh` command (OpenSSH 8.5 or later): keys, agent, known hosts and
  * configuration are its own, and it asks nothing (`BatchMode`). `close()` ends

@@ -16,6 +16,9 @@ import type { ByteTransport } from "../byte_transport.ts";
 /** How long `close()` waits for close_notify to go out, in milliseconds. */
 const END_TIMEOUT = 1000;
 
+/** How many bytes nobody has read are enough to ask the transport for no more. */
+const MAX_UNREAD = 65_536;
+
 /** How TLS is spoken. */
 export interface TlsParameters {
   /** The name that the certificate must carry. */
@@ -42,6 +45,8 @@ export class TlsTransport implements ByteTransport {
   #ended = false;
   /** The transport came to its end. */
   #cut = false;
+  /** TLS asked for more while enough was unread. */
+  #held = false;
   #news = Promise.withResolvers<void>();
 
   private constructor(inner: ByteTransport, parameters: TlsParameters) {
@@ -49,9 +54,15 @@ export class TlsTransport implements ByteTransport {
     this.#inner = inner;
     this.#duplex = this.#makeDuplex();
     this.#duplex.on("error", (error) => this.#fail(error));
-    const options: ConnectionOptions & { allowHalfOpen: boolean } = {
+    const options: ConnectionOptions & {
+      allowHalfOpen: boolean;
+      highWaterMark: number;
+    } = {
       socket: this.#duplex,
       allowHalfOpen: true,
+      // Past this mark the platform's TLS would still take all that comes, hide
+      // it, and lose the end behind it. #pull() keeps it far from there.
+      highWaterMark: 2 ** 30,
       host: hostname,
       // RFC 6066: an address is no server name.
       ...(isIP(hostname) === 0 && { servername: hostname }),
@@ -111,12 +122,21 @@ export class TlsTransport implements ByteTransport {
       const news = this.#news.promise;
       const chunk: Buffer | null = this.#socket.read();
       if (chunk) {
+        if (this.#held) this.#pull();
         return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length);
       }
       this.#assertWhole();
       if (this.#ended) return null;
-      if (this.#cut && !await this.#catchesUp()) throw truncated();
-      if (!this.#cut) await news;
+      if (!this.#cut) {
+        await news;
+        continue;
+      }
+      // TLS has worked on all that came, but tells its end only after a read that
+      // found nothing.
+      await new Promise((resolve) => setTimeout(resolve));
+      if (this.#ended) return null;
+      this.#assertWhole();
+      throw truncated();
     }
   }
 
@@ -164,6 +184,9 @@ export class TlsTransport implements ByteTransport {
   }
 
   async #pull(): Promise<void> {
+    // The first call comes before connect() has returned the socket.
+    this.#held = this.#socket?.readableLength >= MAX_UNREAD;
+    if (this.#held) return;
     try {
       const chunk = await this.#inner.read();
       if (chunk !== null) {
@@ -177,14 +200,6 @@ export class TlsTransport implements ByteTransport {
     } catch (error) {
       this.#fail(error);
     }
-  }
-
-  /** Whether TLS still works on what came before the end of the transport. */
-  async #catchesUp(): Promise<boolean> {
-    const waiting = this.#duplex.readableLength;
-    await new Promise((resolve) => setTimeout(resolve));
-    return this.#ended || this.#socket.readableLength > 0 ||
-      this.#duplex.readableLength < waiting;
   }
 
   async #settle(
