@@ -86,7 +86,13 @@ export async function connectTls(
     }
     // startTls rather than connectTls: a TlsConn has no setNoDelay.
     const tcp = await openTcp(host, port, options, signal);
-    return await Deno.startTls(tcp, { hostname: host, ...tls });
+    try {
+      return await Deno.startTls(tcp, { hostname: host, ...tls });
+    } catch (error) {
+      // It took nothing over if it refused the name, as it does 127.1.
+      tcp[Symbol.dispose]();
+      throw error;
+    }
   };
   return await attempt(
     options,

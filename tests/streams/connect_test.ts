@@ -315,6 +315,25 @@ Deno.test("connectTls does not trust the authority of the test without being tol
   );
 });
 
+Deno.test("connectTls leaves no socket when the platform does not begin a handshake", async () => {
+  for (
+    const [host, caCerts] of [
+      ["127.1", []], // An address to TCP, to TLS neither that nor a name.
+      [HOST, ["-----BEGIN nothing"]],
+    ] as [string, string[]][]
+  ) {
+    using listener = Deno.listen({ hostname: HOST, port: 0 });
+    const [, conn] = await Promise.all([
+      rejection(
+        SocketStream.connectTls(host, listener.addr.port, { caCerts }),
+      ),
+      listener.accept(),
+    ]);
+    using _ = conn;
+    assertEquals(await deadline(conn.read(new Uint8Array(1)), 5000), null);
+  }
+});
+
 Deno.test("connectTls agrees on an application protocol, or fails", async () => {
   const { ca } = await certificates();
   await using server = await tlsServer({ alpnProtocols: ["b", "c"] });
