@@ -225,5 +225,15 @@ export function pemText(fileOrText: string): Promise<string> {
 
 async function resolve(host: string, family: 4 | 6): Promise<string> {
   const { lookup } = await import("node:dns/promises"); // 3 ms that few need.
-  return (await lookup(host, { family })).address;
+  try {
+    return (await lookup(host, { family })).address;
+  } catch (error) {
+    const code = error instanceof Error && "code" in error && error.code;
+    if (code !== "EPERM") throw error;
+    // What Deno.connect would say of a missing permission.
+    throw new Deno.errors.NotCapable(
+      `Requires net access to "${host}", run again with the --allow-net flag`,
+      { cause: error },
+    );
+  }
 }

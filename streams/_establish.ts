@@ -52,12 +52,15 @@ export async function establish<T extends { close(): unknown }>(
   }
 }
 
-/**
- * The error that a failed attempt to connect is reported as. Misuse and a missing
- * permission stay what they are: another attempt would fail as well.
- */
+/** The error that a failed attempt to connect is reported as. */
 export function toConnectError(error: unknown, action: string): unknown {
-  return error instanceof TypeError || error instanceof Deno.errors.NotCapable
-    ? error
-    : toStreamError(error, action);
+  return isLasting(error) ? error : toStreamError(error, action);
+}
+
+/**
+ * Whether an error is misuse or a missing permission, which stay what they are:
+ * another attempt would fail as well.
+ */
+export function isLasting(error: unknown): boolean {
+  return error instanceof TypeError || error instanceof Deno.errors.NotCapable;
 }

@@ -1,5 +1,6 @@
 import { ConnectionLostError } from "../../errors.ts";
 import { openTcp } from "../_connect.ts";
+import { isLasting } from "../_establish.ts";
 import { onAbort } from "../_on_abort.ts";
 import { describe } from "../_stream_error.ts";
 import { assertTarget, authorityOf } from "./target.ts";
@@ -107,6 +108,7 @@ async function reach(
   try {
     return await openTcp(proxy.host, proxy.port, options, signal);
   } catch (error) {
+    if (isLasting(error)) throw error;
     throw new ConnectionLostError(
       `Cannot ${action} as the proxy at ${
         authorityOf(proxy)

@@ -384,6 +384,29 @@ peerTest(danted, "danted refuses a port by its rules", async () => {
   );
 });
 
+// Proxies that we may not reach
+
+for (
+  const via of [
+    { httpConnect: { host: HOST, port: 1 } },
+    { socks5: { host: HOST, port: 1 } },
+    { ssh: { host: HOST } },
+  ] satisfies TunnelVia[]
+) {
+  Deno.test({
+    name: `A missing permission for ${
+      Object.keys(via)
+    } is no ConnectionLostError`,
+    permissions: "none",
+    fn: async () => {
+      await assertRejects(
+        () => createTunneledStream("target.invalid", 7, { via }),
+        Deno.errors.NotCapable,
+      );
+    },
+  });
+}
+
 // Proxies that hang
 
 /** A server that reads, never answers, and tells when its client has gone. */

@@ -80,6 +80,21 @@ Deno.test("ipv6 chooses the family of the address", async () => {
   await stream.close();
 });
 
+Deno.test({
+  name: "A missing permission to look up an address is no ConnectionLostError",
+  permissions: { net: [`${HOST}:1`] },
+  async fn() {
+    const error = await assertRejects(
+      () => SocketStream.connect("localhost", 1, { ipv6: false }),
+      Deno.errors.NotCapable,
+    );
+    assertEquals(
+      error.message,
+      'Requires net access to "localhost", run again with the --allow-net flag',
+    );
+  },
+});
+
 Deno.test("connect refuses a port, attempts and a timeout that are none", async () => {
   const misuse: [number, Record<string, number>][] = [
     [-1, {}],
