@@ -53,7 +53,11 @@ export async function main(words: readonly string[]): Promise<number> {
   const command = COMMANDS.find((command) => command.name === name);
   const label = command ? `sluice ${name}` : "sluice";
   const say = (text: string) => {
-    Deno.stderr.writeSync(encoder.encode(`${label}: ${text}\n`));
+    try {
+      Deno.stderr.writeSync(encoder.encode(`${label}: ${text}\n`));
+    } catch {
+      // Nobody reads it any more, and so there is nobody to tell that either.
+    }
   };
   if (!Deno.stdout.isTerminal()) setColorEnabled(false);
   const help = words.includes("--help") || words.includes("-h");

@@ -49,6 +49,8 @@ interface Running extends AsyncDisposable {
   line(): Promise<string | undefined>;
   /** The address that it says it has taken. */
   address(): Promise<string>;
+  /** Reads no more of its standard error: what it writes there fails. */
+  dropErrors(): Promise<void>;
   /** Sends a signal, and gives the exit code and the rest of standard error. */
   end(signal?: Deno.Signal): Promise<Pick<Result, "code" | "err">>;
 }
@@ -116,6 +118,7 @@ function start(args: string[]): Running {
       if (address === undefined) throw new Error(`it said ${line}`);
       return address;
     },
+    dropErrors: () => errors.cancel(),
     end,
     async [Symbol.asyncDispose]() {
       await end("SIGKILL").catch(() => {});
@@ -517,6 +520,21 @@ Deno.test("forward goes on when the address that it leads to refuses", async () 
   assertEquals(code, 0);
   assertEquals(err.split("\n").length, 2, err);
   assertStringIncludes(err, `Cannot connect to ${HOST}:${port}`);
+});
+
+Deno.test("forward goes on when nobody reads its standard error", async () => {
+  const port = freePort();
+  await using child = start([
+    ...["forward", "--raw", "both", `${HOST}:0`, `${HOST}:${port}`],
+  ]);
+  const near = Number((await child.address()).split(":")[2]);
+  await child.dropErrors();
+  // Each has something told, and the next one finds it alive.
+  for (let attempt = 0; attempt < 3; attempt++) {
+    await using client = await createSocketStream(HOST, near);
+    assertEquals(await client.read(1).catch(() => null), null);
+  }
+  assertEquals((await child.end("SIGINT")).code, 0);
 });
 
 // bench
