@@ -31,7 +31,10 @@ ${ADDRESS_HELP}
   sluice listen --echo --key-file key tcp:0.0.0.0:7000`,
   options: [
     { name: "echo", help: "Send each message back in place of printing it" },
-    { name: "once", help: "End after the first connection" },
+    {
+      name: "once",
+      help: "End after the first connection; the exit code is 1 if it failed",
+    },
     { name: "raw", help: "Print messages as they are, without line breaks" },
     ...CHANNEL_OPTIONS,
     ...TLS_OPTIONS,
@@ -40,7 +43,7 @@ ${ADDRESS_HELP}
     const { args, say } = context;
     const address = parseAddress(args.operands[0]);
     assertTlsUsed(args, { from: address });
-    const served = Promise.withResolvers<void>();
+    const served = Promise.withResolvers<number>();
     await using server = serve({
       ...listenOptions(address, args),
       ...await channelSettings(args),
@@ -53,19 +56,20 @@ ${ADDRESS_HELP}
         );
       },
     }, async (channel, { signal }) => {
+      let code = 1;
       try {
         await (args.has("echo")
           ? echo(channel, signal)
           : print(channel, signal, context));
+        code = 0;
       } finally {
-        served.resolve();
+        served.resolve(code);
       }
     });
     say(`listening on ${formatAddress(address.kind, server.addr)}`);
-    const ends = [aborted(context.signal)];
+    const ends = [aborted(context.signal).then(() => 0)];
     if (args.has("once")) ends.push(served.promise);
-    await Promise.race(ends);
-    return 0;
+    return await Promise.race(ends);
   },
 };
 

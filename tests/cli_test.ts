@@ -397,6 +397,17 @@ Deno.test("listen and connect meet on a Unix socket, with --once and through a p
   assertEquals(await child.end(), { code: 0, err: "" });
 });
 
+Deno.test("listen --once fails when its connection did", async () => {
+  await using child = start(["listen", "--once", `${HOST}:0`]);
+  const port = Number((await child.address()).split(":")[2]);
+  const client = await createSocketStream(HOST, port);
+  await client.write(new Uint8Array([0, 0, 0, 100, 0, 1])); // How a message begins.
+  await client.close();
+  const { code, err } = await child.end();
+  assertEquals(code, 1);
+  assertStringIncludes(err, "the stream ended inside a frame");
+});
+
 Deno.test("listen and connect meet over TLS, encrypted and compressed as well", async () => {
   await using files = await certificateFiles();
   await using folder = await temporaryFolder();
