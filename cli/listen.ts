@@ -16,6 +16,13 @@ import {
 } from "./endpoint.ts";
 import { aborted, describe, NEW_LINE } from "./running.ts";
 
+/**
+ * How long the end waits for a peer that does not read, or for who reads our
+ * output, in milliseconds: a user who interrupts does not want to wait. What
+ * --once waits for has ended by then.
+ */
+const SHUTDOWN_TIMEOUT = 500;
+
 /** `sluice listen`. */
 export const listenCommand: Command = {
   name: "listen",
@@ -47,6 +54,7 @@ ${ADDRESS_HELP}
     await using server = serve({
       ...listenOptions(address, args),
       ...await channelSettings(args),
+      shutdownTimeout: SHUTDOWN_TIMEOUT,
       onError: (error, { info }) => {
         const who = info?.remote?.hostname;
         say(
@@ -61,6 +69,10 @@ ${ADDRESS_HELP}
         await (args.has("echo")
           ? echo(channel, signal)
           : print(channel, signal, context));
+        // Its last replies may take longer than the shutdown would wait.
+        await channel.close();
+        const failure = await channel.finished;
+        if (failure) throw failure;
         code = 0;
       } finally {
         served.resolve(code);
@@ -77,7 +89,7 @@ async function echo(channel: Channel, signal: AbortSignal): Promise<void> {
   for (;;) {
     const message = await channel.recv({ signal });
     if (message === null) return;
-    await channel.send(message);
+    await channel.send(message, { signal });
   }
 }
 

@@ -2,9 +2,11 @@ import {
   assert,
   assertEquals,
   assertGreater,
+  assertLess,
   assertMatch,
   assertStringIncludes,
 } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { fromFileUrl } from "@std/path/from-file-url";
 import { join } from "@std/path/join";
 import { TextLineStream } from "@std/streams/text-line-stream";
@@ -160,6 +162,19 @@ function serveEchoes(options: { key?: Uint8Array } = {}) {
   return serve({ port: 0, ...options }, async (channel) => {
     for await (const message of channel) await channel.send(message);
   });
+}
+
+/** Sends until nobody takes any more. */
+async function flood(channel: Channel): Promise<void> {
+  const message = new Uint8Array(100_000);
+  const sending = async () => {
+    for (;;) await channel.send(message);
+  };
+  sending().catch(() => {}); // The end of the channel ends it.
+  for (let sent = -1; sent !== channel.stats.bytesSent;) {
+    sent = channel.stats.bytesSent;
+    await delay(100);
+  }
 }
 
 Deno.test("sluice connect sends lines as they are, and nothing that is no text", async () => {
@@ -448,6 +463,20 @@ Deno.test("listen tells of a peer with another key, and goes on", async () => {
   assertEquals(code, 0);
   assertMatch(err, /^sluice listen: 127\.0\.0\.1:\d+: Cannot /);
 });
+
+for (
+  const [what, ...options] of [["its output"], ["its replies", "--echo"]]
+) {
+  Deno.test(`listen ends soon at SIGTERM, though nobody reads ${what}`, async () => {
+    await using child = start(["listen", ...options, `${HOST}:0`]);
+    const port = Number((await child.address()).split(":")[2]);
+    await using client = await connect({ port }, { closeTimeout: 0 });
+    await flood(client);
+    const interrupted = performance.now();
+    assertEquals(await child.end("SIGTERM"), { code: 0, err: "" });
+    assertLess(performance.now() - interrupted, 5000);
+  });
+}
 
 // forward
 
