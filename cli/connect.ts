@@ -1,3 +1,4 @@
+import { deadline } from "jsr:@std/async@^1.5.0/deadline";
 import { concat } from "jsr:@std/bytes@^1.0.6/concat";
 import { TextLineStream } from "jsr:@std/streams@^1.1.2/text-line-stream";
 import { toBytes } from "jsr:@std/streams@^1.1.2/to-bytes";
@@ -20,6 +21,12 @@ import { NEW_LINE } from "./running.ts";
  * interruption nothing is, and with one a user does not want to wait.
  */
 const CLOSE_TIMEOUT = 500;
+/**
+ * How long the end of our input may come after that of the peer, in milliseconds. A
+ * peer that answers the last message and ends can be faster than the platform is to
+ * tell that standard input, which has nothing left, has ended.
+ */
+const END_GRACE = 100;
 
 /** `sluice connect`. */
 export const connectCommand: Command = {
@@ -59,16 +66,14 @@ ${ADDRESS_HELP}
       ...await channelSettings(args),
       closeTimeout: CLOSE_TIMEOUT,
     });
-    let allSent = false;
-    const sending = send(channel, context).then(() => {
-      allSent = true; // Before the end, which a peer may answer with its own.
-      return channel.writable.close();
-    });
+    const sent = send(channel, context);
+    // All is sent before the end, which a peer may answer with its own.
+    const sending = sent.then(() => channel.writable.close());
     const receiving = receive(channel, count ?? Infinity, context);
     sending.catch(() => {}); // The first failure of the two is told.
     receiving.catch(() => {});
     await Promise.race([sending.then(() => receiving), receiving]);
-    if (!allSent && await receiving === "ended") {
+    if (await receiving === "ended" && !await sentBeforeEnd(channel, sent)) {
       throw new ConnectionLostError(
         "Cannot send all messages as the peer has ended",
       );
@@ -86,6 +91,21 @@ async function send(
     await channel.send(message, { signal });
   }
   await channel.flush();
+}
+
+/** Whether all was sent before the peer ended, which it has just done. */
+async function sentBeforeEnd(
+  channel: Channel,
+  sent: Promise<void>,
+): Promise<boolean> {
+  const { messagesSent, queuedBytes } = channel.stats;
+  if (queuedBytes > 0) return false;
+  try {
+    await deadline(sent, END_GRACE);
+  } catch {
+    return false; // Whatever came in between, the end of the peer was first.
+  }
+  return channel.stats.messagesSent === messagesSent; // A later one is too late.
 }
 
 async function* messages(args: Arguments): AsyncGenerator<Uint8Array> {

@@ -331,6 +331,47 @@ Deno.test("connect fails when the peer ends while there is more to send", async 
   assertStringIncludes(err, "Cannot send all messages as the peer has ended");
 });
 
+Deno.test("connect fails when the peer ends within a message, though it reads the rest", async () => {
+  await using service = serveConns(async (conn) => {
+    const buffer = new Uint8Array(100_000);
+    await conn.read(buffer);
+    await conn.closeWrite();
+    await delay(30); // Until then there is no room for all of it on the way.
+    while (await conn.read(buffer) !== null);
+  });
+  const address = `${HOST}:${service.port}`;
+  const { code, err } = await run(
+    ["connect", "--whole", address],
+    "long ".repeat(6_000_000),
+  );
+  assertEquals(code, 1);
+  assertStringIncludes(err, "Cannot send all messages as the peer has ended");
+});
+
+for (const [late, code] of [["", 0], ["late\n", 1]] as const) {
+  const what = code === 0 ? "the end of its input" : "a message";
+  Deno.test(`connect gives ${code} for ${what} just after the end of the peer`, async () => {
+    await using server = serve({ port: 0 }, async (channel) => {
+      await channel.send(await channel.recv() ?? bytes(""));
+    });
+    const attempt = async () => {
+      await using child = start(["connect", `${HOST}:${server.addr.port}`]);
+      await child.input.write(bytes("answered\n"));
+      assertEquals(await child.line(), "answered");
+      await delay(20); // The end follows the answer.
+      await child.input.write(bytes(late)).catch(() => {});
+      await child.input.close().catch(() => {});
+      return (await child.end()).code;
+    };
+    const codes = [await attempt()];
+    // A machine that was busy for as long as the grace takes gets another try.
+    while (codes.at(-1) !== code && codes.length < 3) {
+      codes.push(await attempt());
+    }
+    assertEquals(codes.at(-1), code, `${codes}`);
+  });
+}
+
 Deno.test("connect ends quietly when nobody reads its output", async () => {
   await using server = serve({ port: 0 }, async (channel) => {
     for (;;) await channel.send(bytes("more"));
