@@ -1,4 +1,5 @@
 import type { ChunkSink, ChunkSource, Lender } from "../streams/_chunks.ts";
+import { asLost } from "../streams/_stream_error.ts";
 import { ByteStream, directionsOf } from "../streams/byte_stream.ts";
 import type { ByteStreamPair } from "../streams/byte_stream_pair.ts";
 
@@ -27,7 +28,13 @@ export function inboundOf(
   stream: ByteStreamPair,
   lender: Lender,
 ): ChunkSource {
-  if (!(stream instanceof ByteStream)) return sourceOf(stream.readable);
+  if (!(stream instanceof ByteStream)) {
+    const source = sourceOf(stream.readable);
+    return {
+      next: () => source.next().catch(lost),
+      cancel: (reason) => source.cancel(reason),
+    };
+  }
   const { inbound } = directionsOf(stream);
   inbound.lendMemory(lender);
   return inbound.take();
@@ -41,12 +48,18 @@ export function outboundOf(stream: ByteStreamPair): ChunkSink {
   return {
     // A byte stream takes the memory of what it is given away: it gets its own.
     write: (chunk) =>
-      writer.write(ownsMemory(chunk) ? chunk : new Uint8Array(chunk)),
-    close: () => writer.close(),
+      writer.write(ownsMemory(chunk) ? chunk : new Uint8Array(chunk))
+        .catch(lost),
+    close: () => writer.close().catch(lost),
     abort(reason) {
       writer.abort(reason).catch(() => {});
     },
   };
+}
+
+/** Where the other end of a bare pair was closed or aborted, it is gone for us. */
+function lost(error: unknown): never {
+  throw asLost(error, "go on as the peer is gone");
 }
 
 function ownsMemory({ byteLength, buffer }: Uint8Array): boolean {

@@ -1,5 +1,9 @@
 import { abortable } from "jsr:@std/async@^1.5.0/abortable";
-import { StreamClosedError, StreamTimeoutError } from "../errors.ts";
+import {
+  EncryptionError,
+  StreamClosedError,
+  StreamTimeoutError,
+} from "../errors.ts";
 import { assertUnlocked } from "../streams/_assert_unlocked.ts";
 import { toStreamError } from "../streams/_stream_error.ts";
 import { ByteStream } from "../streams/byte_stream.ts";
@@ -174,6 +178,10 @@ export class Link implements PipelineHooks {
 
   onInboundFailure(error: unknown): void {
     if (this.ending.inboundOver) return; // We have ended it ourselves.
+    // What comes after a close() is dropped, whatever it is. That somebody has
+    // interfered is told even then.
+    const dropped = this.ending.closing && !(error instanceof EncryptionError);
+    if (dropped) return this.#end("inbound");
     this.fail(toStreamError(error, "receive message"));
   }
 
@@ -224,7 +232,7 @@ export class Link implements PipelineHooks {
     if (stallTimeout === 0 && heartbeat === undefined) return;
     this.#liveness = new Liveness({ stallTimeout, heartbeat }, {
       sent: () => pipeline.bytesSent,
-      received: () => pipeline.bytesReceived,
+      received: () => pipeline.bytesRead,
       receiving: () => this.#decoder.pending,
       sending: () => this.outbox.queuedBytes > 0 || pipeline.writing,
       listening: () => !this.inbox.full && !this.ending.inboundOver,

@@ -1,3 +1,4 @@
+import { handled } from "./_handled.ts";
 import type { Link } from "./_link.ts";
 
 /** How many messages a channel's `readable` takes ahead of its reader at most ... */
@@ -59,7 +60,7 @@ export function messageIterator(
       // A message that is there costs one promise, and not an async call's three.
       const value = takeSound(link);
       return value === undefined
-        ? nextOf(channel, link)
+        ? handled(nextOf(channel, link))
         : Promise.resolve({ done: false, value });
     },
     [Symbol.asyncIterator]: () => iterator,

@@ -40,6 +40,13 @@ export class MessageWritable extends WritableStream<Uint8Array> {
     super({
       start(controller) {
         link.ending.onFailure((reason) => controller.error(reason));
+        const { signal } = controller;
+        // The sink's own abort() would wait for a message that is stuck. The abort
+        // that is being asked for has to be under way before the channel fails.
+        signal.addEventListener(
+          "abort",
+          () => queueMicrotask(() => channel.abort(signal.reason)),
+        );
         // Until the stream has started, it does not tell of a close.
         queueMicrotask(() => queueMicrotask(() => open = true));
       },
@@ -48,7 +55,6 @@ export class MessageWritable extends WritableStream<Uint8Array> {
         closed = true;
         return link.endOutbound();
       },
-      abort: (reason) => channel.abort(reason),
     }, new CountQueuingStrategy({ highWaterMark: HIGH_WATER_MARK }));
     this.#bypass = {
       takes: (message) =>
@@ -64,7 +70,7 @@ export class MessageWritable extends WritableStream<Uint8Array> {
 
   override close(): Promise<void> {
     if (!this.locked) this.#bypass.close();
-    return super.close();
+    return handled(super.close());
   }
 }
 
@@ -86,7 +92,7 @@ class MessageWriter extends WritableStreamDefaultWriter<Uint8Array> {
 
   override close(): Promise<void> {
     if (roomOf(this) !== undefined) this.#bypass.close();
-    return super.close();
+    return handled(super.close());
   }
 }
 

@@ -63,6 +63,8 @@ export class Pipeline {
   readonly #wire: ChunkSink;
   /** Whether chunks may be used again once they are written. */
   readonly #recycles: boolean;
+  readonly #encrypted: boolean;
+  #encryptedBytes = 0;
   readonly #turn = new Turn();
 
   constructor(
@@ -78,7 +80,10 @@ export class Pipeline {
     this.#outbox = outbox;
     this.#wire = outboundOf(stream);
     const inbound = inboundOf(stream, encryption ?? decoder);
-    this.#inbound = encryption ? encryption.open(inbound) : inbound;
+    this.#encrypted = encryption !== undefined;
+    this.#inbound = encryption
+      ? encryption.open(this.#counted(inbound))
+      : inbound;
     const batched = batching
       ? sourceOf(outbox.readable.pipeThrough(batching))
       : outbox;
@@ -87,6 +92,11 @@ export class Pipeline {
     this.#recycles = this.#outbound !== outbox && stream instanceof ByteStream;
     this.#receive();
     this.#transmit();
+  }
+
+  /** Bytes that the stream gave, encrypted or not: a record is nothing until it is whole. */
+  get bytesRead(): number {
+    return Math.max(this.#encryptedBytes, this.bytesReceived);
   }
 
   /** Stops reading. */
@@ -129,6 +139,27 @@ export class Pipeline {
     this.#hooks.onInboundEnd();
   }
 
+  /** Ends the stream, after the record that has told the peer, if there is one. */
+  async #close(): Promise<void> {
+    try {
+      await this.#wire.close();
+    } catch (error) {
+      // A peer that knew may have let go of the stream already.
+      if (!this.#encrypted) throw error;
+    }
+  }
+
+  #counted(source: ChunkSource): ChunkSource {
+    return {
+      next: async () => {
+        const chunk = await source.next();
+        this.#encryptedBytes += chunk?.byteLength ?? 0;
+        return chunk;
+      },
+      cancel: (reason) => source.cancel(reason),
+    };
+  }
+
   #decode(chunk: Uint8Array): FrameBatch {
     const batch = new FrameBatch();
     try {
@@ -159,7 +190,7 @@ export class Pipeline {
         this.writes++;
         if (this.#recycles) recycle(chunk);
       }
-      await this.#wire.close();
+      await this.#close();
     } catch (error) {
       return this.#hooks.onOutboundFailure(error);
     }

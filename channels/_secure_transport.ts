@@ -1,8 +1,4 @@
-import {
-  ConnectionLostError,
-  StreamClosedError,
-  StreamTimeoutError,
-} from "../errors.ts";
+import { StreamTimeoutError } from "../errors.ts";
 import { ByteStream } from "../streams/byte_stream.ts";
 import type { ByteStreamPair } from "../streams/byte_stream_pair.ts";
 import type { ByteTransport } from "../streams/byte_transport.ts";
@@ -53,19 +49,11 @@ export class SecureTransport implements ByteTransport {
   }
 
   async read(): Promise<Uint8Array | null> {
-    try {
-      return await this.#plaintext.next() ?? null;
-    } catch (error) {
-      throw asLost(error);
-    }
+    return await this.#plaintext.next() ?? null;
   }
 
   async write(data: Uint8Array): Promise<void> {
-    try {
-      await this.#sending.give(data);
-    } catch (error) {
-      throw asLost(error);
-    }
+    await this.#sending.give(data);
   }
 
   closeWrite(): Promise<void> {
@@ -140,16 +128,4 @@ export class SecureTransport implements ByteTransport {
     // fail as the peer may be gone, and must not wait until the peer reads it.
     this.#halfClose = this.#wire.close().catch(() => {});
   }
-}
-
-/** Where the other end of a bare pair was closed or aborted, it is gone for us. */
-function asLost(error: unknown): unknown {
-  if (!(error instanceof StreamClosedError)) return error;
-  const { message } = error;
-  return new ConnectionLostError(
-    `Cannot go on as the peer is gone: ${message}`,
-    {
-      cause: error,
-    },
-  );
 }

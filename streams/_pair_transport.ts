@@ -1,7 +1,7 @@
 import { deadline } from "jsr:@std/async@^1.5.0/deadline";
-import { ConnectionLostError, StreamClosedError } from "../errors.ts";
 import { assertUnlocked } from "./_assert_unlocked.ts";
 import { Interruptible } from "./_interruptible.ts";
+import { asLost } from "./_stream_error.ts";
 import { StreamTransport } from "./_stream_transport.ts";
 import { ByteStream, type StreamInfo } from "./byte_stream.ts";
 import type { ByteStreamPair } from "./byte_stream_pair.ts";
@@ -45,6 +45,7 @@ class PairTransport implements ByteTransport {
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
   readonly #reading = new Interruptible();
   readonly #writing = new Interruptible();
+  readonly #closing = new Interruptible();
   #ending: Promise<void> | undefined;
 
   constructor(pair: ClosablePair) {
@@ -73,7 +74,8 @@ class PairTransport implements ByteTransport {
   }
 
   closeWrite(): Promise<void> {
-    return this.#ending ??= this.#writing.run(this.#writer.close())
+    // Not #writing: a write may be under way.
+    return this.#ending ??= this.#closing.run(this.#writer.close())
       .catch((error) => fail("end the stream", error));
   }
 
@@ -93,15 +95,12 @@ class PairTransport implements ByteTransport {
   #letGo(reason: unknown): void {
     this.#reading.interrupt(reason);
     this.#writing.interrupt(reason);
+    this.#closing.interrupt(reason);
     this.#reader.cancel(reason).catch(() => {});
     this.#writer.abort(reason).catch(() => {});
   }
 }
 
-/** That somebody closed the pair is not that our local end was closed. */
 function fail(action: string, error: unknown): never {
-  if (!(error instanceof StreamClosedError)) throw error;
-  throw new ConnectionLostError(`Cannot ${action}: ${error.message}`, {
-    cause: error,
-  });
+  throw asLost(error, action);
 }

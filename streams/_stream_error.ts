@@ -18,6 +18,17 @@ export function toStreamError(error: unknown, action: string): StreamError {
   });
 }
 
+/**
+ * The error that a failed operation on a stream of somebody else is passed on as:
+ * that they closed it is not that our local end was closed.
+ */
+export function asLost(error: unknown, action: string): unknown {
+  if (!(error instanceof StreamClosedError)) return error;
+  return new ConnectionLostError(`Cannot ${action}: ${error.message}`, {
+    cause: error,
+  });
+}
+
 /** What an abort for `reason` is reported as where a {@linkcode StreamError} is promised. */
 export function toAbortError(reason: unknown, what: string): StreamError {
   if (reason instanceof StreamError) return reason;

@@ -1,3 +1,4 @@
+import { delay } from "@std/async/delay";
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { readAll, spawnDeno } from "./_support.ts";
 
@@ -66,5 +67,7 @@ Deno.test("A process ends after it closed its standard streams, even with a read
     { stderr: "piped" },
   );
   assertEquals((await child.status)?.code, 4);
+  // It is read beside; the end of the process may be seen first.
+  for (let turn = 0; turn < 200 && child.stderr === ""; turn++) await delay(5);
   assertEquals(child.stderr, "closed\n");
 });

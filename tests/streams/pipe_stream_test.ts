@@ -220,3 +220,18 @@ Deno.test("PipeStream is let go of by somebody else's streams that never settle"
   }
   await Promise.all([aborted.close(), closed.close()]);
 });
+
+Deno.test("a write into a stream of somebody else that is stuck ends with close(), as those that wait", async () => {
+  const stuck = {
+    readable: new ReadableStream<Uint8Array>(),
+    writable: new WritableStream<Uint8Array>({
+      write: () => new Promise(() => {}),
+    }),
+  };
+  const stream = new PipeStream(stuck.readable, stuck.writable);
+  const writes = [1, 2].map(() => rejection(stream.write(bytes(10))));
+  await stream.close();
+  for (const write of writes) {
+    assertInstanceOf(await write, StreamClosedError);
+  }
+});
