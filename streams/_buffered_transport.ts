@@ -1,6 +1,6 @@
 import { deadline } from "jsr:@std/async@^1.5.0/deadline";
 import { StreamTimeoutError } from "../errors.ts";
-import { toStreamError } from "./_stream_error.ts";
+import { isTimeout, toStreamError } from "./_stream_error.ts";
 import type { ByteTransport } from "./byte_transport.ts";
 
 /** How long `close()` waits for what is gathered to leave, in milliseconds. */
@@ -76,9 +76,7 @@ export class BufferedTransport implements ByteTransport {
     try {
       await deadline(this.flush(), timeout);
     } catch (error) {
-      const timedOut = error instanceof DOMException &&
-        error.name === "TimeoutError";
-      const reason = timedOut
+      const reason = isTimeout(error)
         ? new StreamTimeoutError(
           `Cannot flush the stream before the close as it took longer than ${timeout} ms`,
           { timeout },

@@ -1,7 +1,7 @@
 import { deadline } from "jsr:@std/async@^1.5.0/deadline";
 import { assertUnlocked } from "./_assert_unlocked.ts";
 import { Interruptible } from "./_interruptible.ts";
-import { asLost } from "./_stream_error.ts";
+import { asLost, isTimeout } from "./_stream_error.ts";
 import { StreamTransport } from "./_stream_transport.ts";
 import { ByteStream, type StreamInfo } from "./byte_stream.ts";
 import type { ByteStreamPair } from "./byte_stream_pair.ts";
@@ -84,7 +84,10 @@ class PairTransport implements ByteTransport {
     this.#reading.interrupt(closed);
     await deadline(this.closeWrite(), END_TIMEOUT).catch(() => {});
     this.#letGo(closed);
-    await this.#pair.close?.();
+    const released = Promise.resolve(this.#pair.close?.());
+    await deadline(released, END_TIMEOUT).catch((error) => {
+      if (!isTimeout(error)) throw error; // It may end when it likes to.
+    });
   }
 
   async abort(reason: unknown): Promise<void> {

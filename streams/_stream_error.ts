@@ -42,3 +42,8 @@ export function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.message === "" ? error.name : error.message;
 }
+
+/** Whether an error is that of a `deadline` that has passed. */
+export function isTimeout(error: unknown): boolean {
+  return error instanceof DOMException && error.name === "TimeoutError";
+}

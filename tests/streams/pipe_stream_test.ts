@@ -1,5 +1,9 @@
 import { ConnectionLostError, StreamClosedError } from "@sluice/sluice/errors";
-import { ByteStream, PipeStream } from "@sluice/sluice/streams";
+import {
+  ByteStream,
+  MonitoredStream,
+  PipeStream,
+} from "@sluice/sluice/streams";
 import {
   assert,
   assertEquals,
@@ -233,5 +237,23 @@ Deno.test("a write into a stream of somebody else that is stuck ends with close(
   await stream.close();
   for (const write of writes) {
     assertInstanceOf(await write, StreamClosedError);
+  }
+});
+
+Deno.test("close() waits for the close of somebody else's pair, but not for ever", async () => {
+  for (
+    const [what, closed] of Object.entries({
+      settles: () => Promise.resolve(),
+      "never settles": () => new Promise<void>(() => {}),
+    })
+  ) {
+    const pair = {
+      readable: new ReadableStream<Uint8Array>(),
+      writable: new WritableStream<Uint8Array>(),
+      close: closed,
+    };
+    const stream = new MonitoredStream(pair);
+    await stream.close();
+    assertEquals(await stream.finished, undefined, what);
   }
 });
