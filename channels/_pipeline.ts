@@ -149,6 +149,7 @@ export class Pipeline {
     }
   }
 
+  /** `source`, whose bytes are counted before they are decrypted. */
   #counted(source: ChunkSource): ChunkSource {
     return {
       next: async () => {

@@ -209,6 +209,7 @@ export class ChannelPool implements AsyncDisposable {
     );
   }
 
+  /** The same, of channels that have had their turn. */
   #serveNow(): void {
     while (this.#waiters.size > 0) {
       const pooled = this.#idle.pop();
