@@ -172,9 +172,11 @@ export class Channel implements AsyncIterable<Uint8Array>, AsyncDisposable {
     if (signal?.aborted) return rejected(signal.reason);
     try {
       const message = this.#link.inbox.take();
-      return message === undefined
-        ? this.#link.inbox.receive(signal)
-        : Promise.resolve(message);
+      if (message === undefined) return this.#link.inbox.receive(signal);
+      // To resolve a promise is to ask the value for `then`, which takes V8 a call out of
+      // compiled code for a typed array, unless it has just seen that this is one.
+      void message.byteLength;
+      return Promise.resolve(message);
     } catch (error) {
       return rejected(error);
     }
