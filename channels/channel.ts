@@ -5,7 +5,8 @@ import type { ByteStreamPair } from "../streams/byte_stream_pair.ts";
 import { isCopied } from "./_frame_encoder.ts";
 import { DONE, handled, rejected } from "./_handled.ts";
 import { Link } from "./_link.ts";
-import { messageIterator, messageReadable } from "./_message_streams.ts";
+import { messageIterator } from "./_message_iterator.ts";
+import { MessageReadable } from "./_message_readable.ts";
 import { MessageWritable } from "./_message_writable.ts";
 import { openStages, type StagedOptions } from "./_staged_options.ts";
 import { deflateIfSmaller } from "./_zlib.ts";
@@ -240,7 +241,7 @@ export class Channel implements AsyncIterable<Uint8Array>, AsyncDisposable {
    * receiving.
    */
   get readable(): ReadableStream<Uint8Array> {
-    return this.#readable ??= messageReadable(this, this.#link);
+    return this.#readable ??= new MessageReadable(this, this.#link);
   }
 
   /**

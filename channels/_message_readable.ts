@@ -1,0 +1,110 @@
+import type { Link } from "./_link.ts";
+import { type MessageSource, takeSound } from "./_message_source.ts";
+
+/** How many messages the stream takes ahead of its reader at most ... */
+const MAX_AHEAD = 256;
+/** ... and the bytes after which it takes no more: inflated ones may be large. */
+const BYTES_AHEAD = 65_536;
+
+/** What readers do past their stream. */
+interface Bypass {
+  /** The next message, if it is there and the stream neither holds nor awaits one. */
+  take(): Uint8Array | undefined;
+}
+
+/**
+ * The messages of a channel as a stream. A read from a stream of the platform takes
+ * twice as long as to receive a small message, so that its readers take past it what
+ * is there. What has to be waited for, the end and a failure come through the
+ * stream, as does everything for `pipeTo()` and the like.
+ */
+export class MessageReadable extends ReadableStream<Uint8Array> {
+  readonly #bypass: Bypass;
+
+  /**
+   * @param channel Where the messages come from.
+   * @param link What runs it.
+   */
+  constructor(channel: MessageSource, link: Link) {
+    let controller!: ReadableStreamDefaultController<Uint8Array>;
+    let pulling = false;
+    super({
+      start(given) {
+        controller = given;
+        link.ending.onFailure((reason) => {
+          // What came before is still read; the read after it tells the reason.
+          const empty = controller.desiredSize === 0 && link.inbox.isEmpty;
+          if (empty) controller.error(reason);
+        });
+      },
+      async pull() {
+        pulling = true;
+        try {
+          const first = await channel.recv();
+          if (first === null) return controller.close();
+          controller.enqueue(first);
+          // One pull for many messages: it costs several times as much as they do.
+          let bytes = first.byteLength;
+          for (
+            let ahead = 1;
+            ahead < MAX_AHEAD && bytes < BYTES_AHEAD;
+            ahead++
+          ) {
+            const message = takeSound(link);
+            if (message === undefined) return;
+            controller.enqueue(message);
+            bytes += message.byteLength;
+          }
+        } finally {
+          pulling = false;
+        }
+      },
+      cancel: (reason) => link.cancelInbound(reason),
+    }, { highWaterMark: 0 });
+    this.#bypass = {
+      take: () =>
+        pulling || controller.desiredSize !== 0 ? undefined : takeSound(link),
+    };
+  }
+
+  override getReader(options: { mode: "byob" }): ReadableStreamBYOBReader;
+  override getReader(
+    options?: ReadableStreamGetReaderOptions,
+  ): ReadableStreamDefaultReader<Uint8Array>;
+  override getReader(
+    options?: ReadableStreamGetReaderOptions,
+  ): ReadableStreamReader<Uint8Array> {
+    return options?.mode === undefined
+      ? new MessageReader(this, this.#bypass)
+      : super.getReader(options); // Which refuses.
+  }
+}
+
+/** A reader of a {@linkcode MessageReadable}. */
+class MessageReader extends ReadableStreamDefaultReader<Uint8Array> {
+  readonly #bypass: Bypass;
+  /** How many reads wait for the stream; `Infinity` once this was released. */
+  #waiting = 0;
+  readonly #onRead = (): void => {
+    this.#waiting--;
+  };
+
+  constructor(stream: MessageReadable, bypass: Bypass) {
+    super(stream);
+    this.#bypass = bypass;
+  }
+
+  override read(): Promise<ReadableStreamReadResult<Uint8Array>> {
+    const value = this.#waiting === 0 ? this.#bypass.take() : undefined;
+    if (value !== undefined) return Promise.resolve({ done: false, value });
+    const result = super.read();
+    this.#waiting++;
+    result.then(this.#onRead, this.#onRead);
+    return result;
+  }
+
+  override releaseLock(): void {
+    super.releaseLock();
+    this.#waiting = Infinity;
+  }
+}

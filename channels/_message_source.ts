@@ -1,0 +1,15 @@
+import type { Link } from "./_link.ts";
+
+/** The part of a channel that its receiving faces are made of. */
+export interface MessageSource {
+  recv(): Promise<Uint8Array | null>;
+}
+
+/** The next message if it is there and sound: what cannot be inflated fails the channel. */
+export function takeSound({ inbox }: Link): Uint8Array | undefined {
+  try {
+    return inbox.take();
+  } catch {
+    return undefined; // What was taken before it is not lost: the next call tells.
+  }
+}
