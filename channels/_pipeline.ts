@@ -7,7 +7,7 @@ import { inboundOf, outboundOf, sourceOf } from "./_ends.ts";
 import type { Encryption } from "./_encryption.ts";
 import { FrameBatch } from "./_frame_batch.ts";
 import type { FrameDecoder } from "./_frame_decoder.ts";
-import { makeLitter } from "./_fresh_memory.ts";
+import { makeLitter } from "./_litter.ts";
 import type { Inbox } from "./_inbox.ts";
 import type { Outbox } from "./_outbox.ts";
 import { Turn } from "./_turn.ts";
@@ -123,13 +123,10 @@ export class Pipeline {
         const room = this.#inbox.push(batch);
         if (room) await room;
         const turn = this.#turn.take(messages);
-        if (turn) {
-          await turn;
-          continue;
-        }
+        if (turn) await turn;
         // Whoever waited for a message may answer in the next ticks. The answer goes
         // first: to try to read, and find nothing, is a system call of its own.
-        for (let tick = 0; tick < ANSWER_TICKS; tick++) await undefined;
+        else for (let tick = 0; tick < ANSWER_TICKS; tick++) await undefined;
         makeLitter();
       }
       this.#decoder.end();

@@ -1,9 +1,11 @@
-/** Shorter memory comes with many small objects around it. */
-const MIN_SIZE = 32_768;
+/** The garbage that each message brings along, in bytes: its promise, its view. */
+const PER_MESSAGE = 320;
 /** What a piece of litter takes, in bytes: 8 for each element of an array. */
 const PIECE = 16_384;
 /** The most litter at once, in bytes: more would hold up all else for over 4 ms. */
 const MAX_LITTER = 16_777_216;
+/** Memory that shows that much is being received, in bytes. */
+const LARGE = 16_384;
 /** The largest that glibc's thresholds follow, in bytes; see {@linkcode keepFreedMemory}. */
 const MAX_THRESHOLD = 33_554_432;
 
@@ -14,28 +16,29 @@ let due = 0;
 let keepsFreedMemory = false;
 
 /**
- * Memory for a large part of what is received, which its receiver will drop.
+ * To be called for memory that is taken for what is received, and will be dropped.
  *
  * Only a collection gives it back, and V8 makes a poor choice of one. It starts a
- * young one (0.3 ms) when the space for young objects is full, which a few large
- * messages never fill, and a full one (5 ms, on two threads) for each 10 to 40 MiB
- * that buffers take. So as many bytes of garbage are made as memory is taken:
- * messages of 64 KiB arrive 1.5 times as fast for it.
+ * young one (0.3 ms) when the space for young objects is full, which large messages
+ * never fill, and a full one (5 ms, on two threads) for each 10 to 40 MiB that
+ * buffers take. So there is to be as much garbage as memory: messages of 64 KiB
+ * arrive 1.5 times as fast for it, and those of 1 to 32 KiB up to 1.1 times.
+ *
+ * @param bytes How much it is.
+ * @param messages How many lie in it: they bring garbage of their own.
  */
-export function freshMemory(size: number): Uint8Array<ArrayBuffer> {
-  if (size < MIN_SIZE) return new Uint8Array(size);
-  if (!keepsFreedMemory) keepFreedMemory();
-  makeLitter();
-  due = Math.min(size, MAX_LITTER);
-  return new Uint8Array(size);
+export function oweLitter(bytes: number, messages: number): void {
+  if (bytes >= LARGE && !keepsFreedMemory) keepFreedMemory();
+  const owed = due + bytes - PER_MESSAGE * messages;
+  due = Math.min(Math.max(owed, 0), MAX_LITTER);
 }
 
 /**
- * Makes the garbage that is due, so that the next {@linkcode freshMemory} need not:
- * to be called when an answer has left, and nothing is left to do but wait.
+ * Makes the garbage that is due: to be called between messages, best once an answer
+ * has left and nothing is left to do but wait.
  */
 export function makeLitter(): void {
-  for (; due > 0; due -= PIECE) litter = new Array(PIECE / 8);
+  for (; due >= PIECE; due -= PIECE) litter = new Array(PIECE / 8);
 }
 
 /**
