@@ -7,7 +7,6 @@ import {
   TRAILER_SIZE,
 } from "./_frame.ts";
 import type { FrameBatch } from "./_frame_batch.ts";
-import { oweLitter } from "./_litter.ts";
 import { MAX_NEIGHBOURS, MessagePool, MIN_FILL } from "./_message_pool.ts";
 
 /** How much memory may be taken for a payload, as a multiple of what has arrived. */
@@ -75,8 +74,7 @@ export class FrameDecoder {
    */
   decode(chunk: Uint8Array, batch: FrameBatch): void {
     let at = 0;
-    const isLoan = this.#isLoan(chunk);
-    if (isLoan) at = this.#takeLoan(chunk, batch);
+    if (this.#isLoan(chunk)) at = this.#takeLoan(chunk, batch);
     else if (this.#headerFilled > 0) at = this.#resume(chunk, 0, batch);
     // Whole frames: no state, and no copy but where it would waste memory.
     const shareFrom = this.#pool.shareFrom(chunk);
@@ -110,7 +108,6 @@ export class FrameDecoder {
     if (at < end) this.#resume(chunk, at, batch);
     this.#received += end;
     this.#uncounted += end;
-    if (!isLoan) oweLitter(end, batch.size);
     if (batch.size === 0) return;
     batch.queueSize = this.#uncounted + BATCH_OVERHEAD;
     this.#uncounted = 0;
@@ -226,7 +223,6 @@ export class FrameDecoder {
       this.#largest,
     );
     const grown = new Uint8Array(Math.min(size, this.#wanted));
-    oweLitter(grown.byteLength, 1);
     grown.set(this.#payload.subarray(0, this.#payloadFilled));
     this.#payload = grown;
   }

@@ -7,7 +7,7 @@ import { inboundOf, outboundOf, sourceOf } from "./_ends.ts";
 import type { Encryption } from "./_encryption.ts";
 import { FrameBatch } from "./_frame_batch.ts";
 import type { FrameDecoder } from "./_frame_decoder.ts";
-import { makeLitter } from "./_litter.ts";
+import { tuneHeap } from "./_heap_tuning.ts";
 import type { Inbox } from "./_inbox.ts";
 import type { Outbox } from "./_outbox.ts";
 import { Turn } from "./_turn.ts";
@@ -17,6 +17,9 @@ export interface Stages {
   readonly batching?: TransformStream<Uint8Array, Uint8Array>;
   readonly encryption?: Encryption;
 }
+
+/** A chunk that shows that much is being received, in bytes. */
+const LARGE_CHUNK = 16_384;
 
 /** How many microtasks an answer to a message takes to reach the transport. */
 const ANSWER_TICKS = 3;
@@ -118,6 +121,7 @@ export class Pipeline {
         if (chunk === undefined) break;
         assertChunk(chunk);
         this.bytesReceived += chunk.byteLength;
+        if (chunk.byteLength >= LARGE_CHUNK) tuneHeap();
         const batch = this.#decode(chunk);
         const messages = batch.size;
         const room = this.#inbox.push(batch);
@@ -127,7 +131,6 @@ export class Pipeline {
         // Whoever waited for a message may answer in the next ticks. The answer goes
         // first: to try to read, and find nothing, is a system call of its own.
         else for (let tick = 0; tick < ANSWER_TICKS; tick++) await undefined;
-        makeLitter();
       }
       this.#decoder.end();
     } catch (error) {

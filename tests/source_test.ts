@@ -56,7 +56,7 @@ function specifiersOf({ code }: Source): string[] {
 
 Deno.test("Library source names its dependencies in full, so that a URL import needs no map", async () => {
   const allowed =
-    /^(\.{1,2}\/.*\.ts|node:[a-z/_]+|jsr:@std\/[a-z]+@\^\d+\.\d+\.\d+\/[a-z0-9-]+)$/;
+    /^(\.{1,2}\/.*\.ts|node:[a-z0-9/_]+|jsr:@std\/[a-z]+@\^\d+\.\d+\.\d+\/[a-z0-9-]+)$/;
   const wrong: string[] = [];
   for (const source of await librarySources()) {
     for (const specifier of specifiersOf(source)) {
