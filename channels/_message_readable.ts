@@ -1,3 +1,4 @@
+import { handled } from "./_handled.ts";
 import type { Link } from "./_link.ts";
 import { type MessageSource, takeSound } from "./_message_source.ts";
 
@@ -32,9 +33,10 @@ export class MessageReadable extends ReadableStream<Uint8Array> {
       start(given) {
         controller = given;
         link.ending.onFailure((reason) => {
-          // What came before is still read; the read after it tells the reason.
+          // What came before is still read, also by the pull that is under way; the
+          // read after it tells the reason.
           const empty = controller.desiredSize === 0 && link.inbox.isEmpty;
-          if (empty) controller.error(reason);
+          if (empty && !pulling) controller.error(reason);
         });
       },
       async pull() {
@@ -74,16 +76,31 @@ export class MessageReadable extends ReadableStream<Uint8Array> {
   override getReader(
     options?: ReadableStreamGetReaderOptions,
   ): ReadableStreamReader<Uint8Array> {
-    return options?.mode === undefined
+    // With any options it is the platform's own, or its refusal.
+    return options === undefined || options === null
       ? new MessageReader(this, this.#bypass)
-      : super.getReader(options); // Which refuses.
+      : super.getReader(options);
+  }
+
+  // Whoever does not await these sees no rejection, and the process goes on.
+
+  override cancel(reason?: unknown): Promise<void> {
+    return handled(super.cancel(reason));
+  }
+
+  override pipeTo(
+    destination: WritableStream<Uint8Array>,
+    options?: StreamPipeOptions,
+  ): Promise<void> {
+    return handled(super.pipeTo(destination, options));
   }
 }
 
 /** A reader of a {@linkcode MessageReadable}. */
 class MessageReader extends ReadableStreamDefaultReader<Uint8Array> {
   readonly #bypass: Bypass;
-  /** How many reads wait for the stream; `Infinity` once this was released. */
+  #released = false;
+  /** How many reads wait for the stream. */
   #waiting = 0;
   readonly #onRead = (): void => {
     this.#waiting--;
@@ -95,16 +112,21 @@ class MessageReader extends ReadableStreamDefaultReader<Uint8Array> {
   }
 
   override read(): Promise<ReadableStreamReadResult<Uint8Array>> {
-    const value = this.#waiting === 0 ? this.#bypass.take() : undefined;
+    const passes = this.#waiting === 0 && !this.#released;
+    const value = passes ? this.#bypass.take() : undefined;
     if (value !== undefined) return Promise.resolve({ done: false, value });
     const result = super.read();
     this.#waiting++;
-    result.then(this.#onRead, this.#onRead);
+    result.then(this.#onRead, this.#onRead); // Which marks it as handled, too.
     return result;
   }
 
   override releaseLock(): void {
     super.releaseLock();
-    this.#waiting = Infinity;
+    this.#released = true;
+  }
+
+  override cancel(reason?: unknown): Promise<void> {
+    return handled(super.cancel(reason));
   }
 }

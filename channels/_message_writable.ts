@@ -72,6 +72,10 @@ export class MessageWritable extends WritableStream<Uint8Array> {
     if (!this.locked) this.#bypass.close();
     return handled(super.close());
   }
+
+  override abort(reason?: unknown): Promise<void> {
+    return handled(super.abort(reason));
+  }
 }
 
 /** A writer of a {@linkcode MessageWritable}. */
@@ -93,6 +97,10 @@ class MessageWriter extends WritableStreamDefaultWriter<Uint8Array> {
   override close(): Promise<void> {
     if (roomOf(this) !== undefined) this.#bypass.close();
     return handled(super.close());
+  }
+
+  override abort(reason?: unknown): Promise<void> {
+    return handled(super.abort(reason));
   }
 }
 

@@ -127,10 +127,13 @@ export class Pipeline {
         const room = this.#inbox.push(batch);
         if (room) await room;
         const turn = this.#turn.take(messages);
-        if (turn) await turn;
-        // Whoever waited for a message may answer in the next ticks. The answer goes
-        // first: to try to read, and find nothing, is a system call of its own.
-        else for (let tick = 0; tick < ANSWER_TICKS; tick++) await undefined;
+        if (turn) {
+          await turn;
+        } else {
+          // Whoever waited for a message may answer in the next ticks. The answer goes
+          // first: to try to read, and find nothing, is a system call of its own.
+          for (let tick = 0; tick < ANSWER_TICKS; tick++) await undefined;
+        }
       }
       this.#decoder.end();
     } catch (error) {

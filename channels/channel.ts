@@ -236,9 +236,9 @@ export class Channel implements AsyncIterable<Uint8Array>, AsyncDisposable {
   }
 
   /**
-   * The messages received, as a stream. It takes up to 256 messages ahead of
-   * its reader, which a `recv()` then does not see; cancelling it ends
-   * receiving.
+   * The messages received, as a stream. For a read that had to wait it takes up
+   * to 256 messages, or 64 KiB, ahead, which a `recv()` then does not see;
+   * cancelling it ends receiving.
    */
   get readable(): ReadableStream<Uint8Array> {
     return this.#readable ??= new MessageReadable(this, this.#link);

@@ -1,6 +1,10 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { concat } from "@std/bytes/concat";
-import { Channel, ConnectionLostError } from "@sluice/sluice";
+import {
+  BufferOverflowError,
+  Channel,
+  ConnectionLostError,
+} from "@sluice/sluice";
 import {
   channelsOver,
   frameOf,
@@ -202,8 +206,68 @@ Deno.test("Channel.readable has no reader that brings its own buffer, and is loc
   await using channels = await channelsOver(memoryEnds());
   const { readable } = channels.near;
   assertThrows(() => readable.getReader({ mode: "byob" }), TypeError);
+  // deno-lint-ignore no-explicit-any
+  assertThrows(() => (readable as any).getReader("byob"), TypeError);
   const reader = readable.getReader();
   assertThrows(() => readable.getReader(), TypeError);
   reader.releaseLock();
   readable.getReader();
+});
+
+Deno.test("Channel.readable gives a read that waits the message that came with the failure", async () => {
+  const tooLong = new Uint8Array([255, 255, 255, 255, 0]);
+  const ways: Record<string, (channel: Channel) => AsyncIterable<Uint8Array>> =
+    {
+      "a reader": async function* ({ readable }) {
+        const reader = readable.getReader();
+        for (;;) yield (await reader.read()).value!;
+      },
+      "the stream": ({ readable }) => readable,
+      "a pipe": ({ readable }) => readable.pipeThrough(new TransformStream()),
+    };
+  for (const [way, messages] of Object.entries(ways)) {
+    const pair = manualPair();
+    const channel = new Channel(pair);
+    const received: Uint8Array[] = [];
+    const receiving = (async () => {
+      for await (const message of messages(channel)) received.push(message);
+    })();
+    await settle();
+    pair.source.enqueue(concat([framesOf(1), tooLong]));
+    await assertRejects(() => receiving, BufferOverflowError);
+    assertEquals(received, [new Uint8Array([1])], way);
+  }
+});
+
+Deno.test("Channel.readable and Channel.writable may be left alone when they fail", async () => {
+  const unhandled: unknown[] = [];
+  const note = (event: PromiseRejectionEvent) => {
+    event.preventDefault();
+    unhandled.push(event.reason);
+  };
+  addEventListener("unhandledrejection", note);
+  try {
+    const pair = manualPair();
+    const channel = new Channel(pair);
+    const { readable, writable } = channel;
+    const reader = readable.getReader();
+    const writer = writable.getWriter();
+    reader.read();
+    readable.cancel(); // It is locked.
+    writable.abort();
+    pair.source.error(new ConnectionLostError("gone"));
+    await settle();
+    reader.read();
+    reader.cancel();
+    writer.write(new Uint8Array(1));
+    writer.abort();
+    reader.releaseLock();
+    readable.pipeTo(new WritableStream());
+    await settle();
+    readable.cancel();
+    await settle();
+    assertEquals(unhandled, []);
+  } finally {
+    removeEventListener("unhandledrejection", note);
+  }
 });
