@@ -9,6 +9,8 @@ import { toAbortError } from "../streams/_stream_error.ts";
 export class Ending {
   /** Whether `close()` was called. */
   closing = false;
+  /** Whether `abort()` was called: what has arrived is not wanted either. */
+  aborted = false;
   inboundOver = false;
   outboundOver = false;
   #failure: { readonly reason: unknown } | undefined;

@@ -146,6 +146,13 @@ export class Link implements PipelineHooks {
     return this.#closing ??= this.#close();
   }
 
+  /** Ends everything at once, and drops what has arrived. */
+  abort(reason: unknown): void {
+    this.ending.aborted = true;
+    this.inbox.drop();
+    this.fail(reason);
+  }
+
   /** Ends everything at once. Only the first reason counts. */
   fail(reason: unknown): void {
     if (!this.ending.fail(reason)) return;

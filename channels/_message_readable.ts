@@ -35,8 +35,9 @@ export class MessageReadable extends ReadableStream<Uint8Array> {
         link.ending.onFailure((reason) => {
           // What came before is still read, also by the pull that is under way; the
           // read after it tells the reason.
-          const empty = controller.desiredSize === 0 && link.inbox.isEmpty;
-          if (empty && !pulling) controller.error(reason);
+          const isEmpty = controller.desiredSize === 0 && link.inbox.isEmpty &&
+            !pulling;
+          if (isEmpty || link.ending.aborted) controller.error(reason);
         });
       },
       async pull() {

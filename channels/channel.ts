@@ -231,8 +231,7 @@ export class Channel implements AsyncIterable<Uint8Array>, AsyncDisposable {
   abort(
     reason: unknown = new StreamClosedError("Channel was aborted"),
   ): void {
-    this.#link.inbox.drop();
-    this.#link.fail(reason);
+    this.#link.abort(reason);
   }
 
   /**

@@ -1,4 +1,9 @@
-import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import {
+  assertEquals,
+  assertRejects,
+  assertStrictEquals,
+  assertThrows,
+} from "@std/assert";
 import { concat } from "@std/bytes/concat";
 import {
   BufferOverflowError,
@@ -200,6 +205,24 @@ Deno.test("Channel.readable gives what came before a failure, and then the failu
   await assertRejects(() => reader.read(), ConnectionLostError);
   await closed;
   await channel.close();
+});
+
+Deno.test("Channel.readable gives nothing any more after an abort, be it ahead of its reader or not", async () => {
+  for (const waits of [true, false]) {
+    const pair = manualPair();
+    const channel = new Channel(pair);
+    const reader = channel.readable.getReader();
+    const first = waits ? reader.read() : undefined;
+    await settle();
+    pair.source.enqueue(framesOf(1, 2, 3));
+    await settle();
+    assertEquals((await (first ?? reader.read())).value, new Uint8Array([1]));
+    const reason = new Error("enough");
+    channel.abort(reason);
+    const error = await assertRejects(() => reader.read());
+    assertStrictEquals(error, reason);
+    assertStrictEquals(await assertRejects(() => reader.closed), reason);
+  }
 });
 
 Deno.test("Channel.readable has no reader that brings its own buffer, and is locked by the one it has", async () => {
