@@ -1,6 +1,6 @@
 /**
- * The sizes of the buffers, in bytes: for 64 KiB of payloads with their frames, if
- * those have 1 KiB or more, and for longer payloads.
+ * The sizes of the buffers, in bytes: for a full chunk of frames or the record that
+ * carries it, and for two records or a longer frame.
  */
 const SIZES = [66_048, 131_072] as const;
 /** The size of the largest, in bytes. */

@@ -12,17 +12,32 @@ import {
 /** The size of the buffers for chunks that stay small, in bytes: after a pause there is little. */
 const SMALL_BUFFER = 1024;
 
+/** A shorter frame is not split: the peer would have to put it together again. In bytes. */
+const MIN_SPLIT = 8192;
+
+/** A longer payload is not copied, in bytes. */
+const MAX_COPIED = 262_144;
+
 /** What chunks a {@linkcode FrameEncoder} makes. */
 export interface ChunkSizes {
-  /** The most that frames are copied into one chunk, in bytes; at most `CHUNK_CAPACITY`. */
+  /** The most that frames are copied into one chunk, in bytes. */
   readonly limit: number;
+  /** The most for one frame that leaves alone, in bytes; at most `CHUNK_CAPACITY`. */
+  readonly alone: number;
   /** The length of the slices of a payload that is not copied, in bytes. */
   readonly slice: number;
 }
 
-/** The sizes where nothing else asks for others. */
+/**
+ * The sizes where nothing else asks for others.
+ *
+ * On loopback a segment of TCP has up to 65,483 bytes. A write of a little more
+ * makes a second one, tiny, which costs as much: to write 64 KiB at a time is half
+ * as fast as 63.
+ */
 export const DEFAULT_SIZES: ChunkSizes = {
-  limit: CHUNK_CAPACITY,
+  limit: STREAM_CHUNK_SIZE,
+  alone: CHUNK_CAPACITY,
   slice: 1_048_576,
 };
 
@@ -31,15 +46,17 @@ export interface EncodedChunk {
   readonly bytes: Uint8Array;
   /** How many frames end in it. */
   readonly frames: number;
+  /** Whether it begins within a frame. */
+  readonly continues?: boolean;
   /** If it is a slice of a payload that was not copied: whether it is the last. */
   readonly slice?: "last" | "other";
 }
 
 /**
  * Encodes messages into chunks of the wire. Frames are copied into one chunk,
- * one after the other, until it is full. Of a payload that is larger than a buffer
- * only the beginning is copied, which leaves with its header; the rest becomes
- * chunks of its own.
+ * one after the other, until it is full; the last may go on in the next. Of a large
+ * payload only the beginning is copied, which leaves with its header; the rest
+ * becomes chunks of its own.
  */
 export class FrameEncoder {
   readonly #sizes: ChunkSizes;
@@ -52,6 +69,8 @@ export class FrameEncoder {
   #filled = 0;
   /** How many frames end in it. */
   #frames = 0;
+  /** Whether it begins within a frame. */
+  #continues = false;
 
   constructor(sizes: ChunkSizes = DEFAULT_SIZES) {
     this.#sizes = sizes;
@@ -70,27 +89,31 @@ export class FrameEncoder {
   /**
    * Appends one frame.
    *
+   * @param alone Whether it will be taken at once, with nothing before it.
    * @returns Whether all of the payload was copied. If not, chunks yet to be taken
    * are slices of it. The frame's last byte comes after them, and can so leave with the
    * frame that follows.
    */
-  encode(payload: Uint8Array, compressed: boolean): boolean {
+  encode(payload: Uint8Array, compressed: boolean, alone = false): boolean {
     const { byteLength } = payload;
     const size = byteLength + FRAME_OVERHEAD;
     if (!isCopied(payload)) {
       this.#encodeSlices(payload, compressed);
       return false;
     }
-    if (size > this.#sizes.limit) {
-      this.#encodeParts(payload, compressed);
-    } else {
-      if (this.#filled + size > this.#buffer.byteLength) this.#reserve(size);
-      this.#putHeader(byteLength, compressed);
-      this.#buffer.set(payload, this.#filled);
-      this.#filled += byteLength;
-      this.#putTrailer();
+    const most = alone ? this.#sizes.alone : this.#sizes.limit;
+    if (this.#filled - this.#start + size > most) {
+      if (size >= MIN_SPLIT) {
+        this.#encodeParts(payload, compressed);
+        return true;
+      }
+      this.#seal();
     }
-    if (this.#filled - this.#start >= STREAM_CHUNK_SIZE) this.#seal();
+    if (this.#filled + size > this.#buffer.byteLength) this.#reserve(size);
+    this.#putHeader(byteLength, compressed);
+    this.#buffer.set(payload, this.#filled);
+    this.#filled += byteLength;
+    this.#putTrailer();
     return true;
   }
 
@@ -108,38 +131,26 @@ export class FrameEncoder {
     return chunk;
   }
 
-  /** Copies a frame that is longer than a chunk. */
+  /** Copies a frame into the chunk being filled and those after it. */
   #encodeParts(payload: Uint8Array, compressed: boolean): void {
-    const { limit } = this.#sizes;
+    const { byteLength } = payload;
     this.#reserve(HEADER_SIZE);
-    this.#putHeader(payload.byteLength, compressed);
-    for (let at = 0; at < payload.byteLength;) {
-      const room = limit - (this.#filled - this.#start);
-      const part = payload.subarray(at, at + room);
-      this.#reserve(part.byteLength);
-      this.#buffer.set(part, this.#filled);
-      this.#filled += part.byteLength;
-      at += part.byteLength;
-      if (part.byteLength === room) this.#seal();
-    }
+    this.#putHeader(byteLength, compressed);
+    for (let at = 0; at < byteLength;) at += this.#copy(payload.subarray(at));
     this.#reserve(TRAILER_SIZE);
     this.#putTrailer();
   }
 
   #encodeSlices(payload: Uint8Array, compressed: boolean): void {
     const { byteLength } = payload;
-    const { limit, slice } = this.#sizes;
+    const { slice } = this.#sizes;
     this.#reserve(HEADER_SIZE);
     this.#putHeader(byteLength, compressed);
     // The header alone would be a write for 5 bytes, and wake the peer for them.
-    const room = Math.min(limit, STREAM_CHUNK_SIZE) -
-      (this.#filled - this.#start);
-    const head = payload.subarray(0, Math.max(0, room));
-    this.#reserve(head.byteLength);
-    this.#buffer.set(head, this.#filled);
-    this.#filled += head.byteLength;
+    const copied = this.#copy(payload);
     this.#seal();
-    for (let at = head.byteLength; at < byteLength; at += slice) {
+    this.#continues = true;
+    for (let at = copied; at < byteLength; at += slice) {
       const isLast = at + slice >= byteLength;
       this.#push({
         bytes: payload.subarray(at, at + slice),
@@ -149,6 +160,25 @@ export class FrameEncoder {
     }
     this.#reserve(TRAILER_SIZE);
     this.#putTrailer();
+  }
+
+  /**
+   * Copies what the chunk being filled has room for, and ends a chunk that is full.
+   *
+   * @returns How many bytes that was.
+   */
+  #copy(payload: Uint8Array): number {
+    const room = this.#sizes.limit - (this.#filled - this.#start);
+    const part = payload.subarray(0, room);
+    const { byteLength } = part;
+    this.#reserve(byteLength);
+    this.#buffer.set(part, this.#filled);
+    this.#filled += byteLength;
+    if (byteLength === room) {
+      this.#seal();
+      this.#continues = true;
+    }
+    return byteLength;
   }
 
   /** Writes length and flag, for which there must be room. */
@@ -165,15 +195,14 @@ export class FrameEncoder {
 
   /** Makes room for `size` bytes, at most a chunk, in the chunk being filled or a new one. */
   #reserve(size: number): void {
-    if (this.#filled + size <= this.#buffer.byteLength) return;
-    const { limit } = this.#sizes;
-    // What is a chunk already is not worth a copy, and none may pass the limit.
     const length = this.#filled - this.#start;
-    if (length > SMALL_BUFFER || length + size > limit) this.#seal();
+    // All of a chunk of the pool is there from its start: only the limit ends it.
+    if (length + size > this.#sizes.limit) this.#seal();
+    if (this.#filled + size <= this.#buffer.byteLength) return;
     const begun = this.#buffer.subarray(this.#start, this.#filled);
     const needed = begun.byteLength + size;
     const buffer = needed > SMALL_BUFFER
-      ? takeBuffer(needed).subarray(0, limit)
+      ? takeBuffer(needed)
       : new Uint8Array(SMALL_BUFFER);
     buffer.set(begun);
     this.#buffer = buffer;
@@ -191,8 +220,9 @@ export class FrameEncoder {
   #cut(): EncodedChunk | undefined {
     if (this.#filled === this.#start) return undefined;
     const bytes = this.#buffer.subarray(this.#start, this.#filled);
-    const frames = this.#frames;
+    const [frames, continues] = [this.#frames, this.#continues];
     this.#frames = 0;
+    this.#continues = false;
     this.#start = this.#filled;
     // The rest of a small buffer will do for more; without one the chunk is all of
     // it, which whoever takes the chunk may keep.
@@ -201,7 +231,7 @@ export class FrameEncoder {
       this.#buffer = EMPTY;
       this.#start = this.#filled = 0;
     }
-    return { bytes, frames };
+    return { bytes, frames, continues };
   }
 
   #push(chunk: EncodedChunk): void {
@@ -212,7 +242,7 @@ export class FrameEncoder {
 
 /** Whether {@linkcode FrameEncoder.encode} copies this payload. */
 export function isCopied({ byteLength }: Uint8Array): boolean {
-  return byteLength + FRAME_OVERHEAD <= CHUNK_CAPACITY;
+  return byteLength <= MAX_COPIED;
 }
 
 const EMPTY = new Uint8Array(0);

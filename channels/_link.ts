@@ -221,7 +221,9 @@ export class Link implements PipelineHooks {
   #assemble(stages: Omit<Stages, "batching">): void {
     const batching = this.#config.batching && new BatchingStream({
       ...this.#config.batching,
-      weigh: () => this.outbox.framesUnderWay,
+      // What has begun to leave is not held back.
+      weigh: () =>
+        this.outbox.continues ? Infinity : this.outbox.framesUnderWay,
     });
     this.#pipeline = new Pipeline(
       this.#stream,
@@ -323,7 +325,11 @@ export class Link implements PipelineHooks {
   }
 }
 
-/** With encryption a full chunk makes one whole record. */
-const RECORD_SIZES = { limit: MAX_BODY_LENGTH, slice: MAX_BODY_LENGTH };
+/** With encryption a full chunk makes one whole record, and a write takes two. */
+const RECORD_SIZES = {
+  limit: STREAM_CHUNK_SIZE,
+  alone: MAX_BODY_LENGTH,
+  slice: STREAM_CHUNK_SIZE,
+};
 const EMPTY = new Uint8Array(0);
 const NO_TRAFFIC = { bytesSent: 0, bytesReceived: 0, writes: 0 };

@@ -103,6 +103,11 @@ export class Outbox implements ChunkSource {
     return this.#underWay?.frames ?? 0;
   }
 
+  /** Whether the chunk that was handed out last begins within a message. */
+  get continues(): boolean {
+    return this.#underWay?.continues === true;
+  }
+
   /** Whether a message would be accepted at once. */
   get hasRoom(): boolean {
     return this.#queuedBytes < this.#limit;
@@ -115,11 +120,11 @@ export class Outbox implements ChunkSource {
    * longer in use.
    */
   put(payload: Uint8Array, compressed: boolean): Promise<void> | undefined {
-    const copied = this.#encoder.encode(payload, compressed);
+    const waits = this.#endOfTurn !== undefined;
+    const alone = this.#taker !== undefined && !waits;
+    const copied = this.#encoder.encode(payload, compressed, alone);
     this.#queuedBytes += payload.byteLength + FRAME_OVERHEAD;
-    if (this.#endOfTurn === undefined || this.#encoder.hasFullChunk) {
-      this.#wakeUp();
-    }
+    if (!waits || this.#encoder.hasFullChunk) this.#wakeUp();
     if (copied) return undefined;
     return this.#recycles ? appendTo(this.#borrowed) : this.barrier();
   }

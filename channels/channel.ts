@@ -134,7 +134,7 @@ export class Channel implements AsyncIterable<Uint8Array>, AsyncDisposable {
 
   /**
    * Sends one message. It resolves once the message is accepted: at once while
-   * less than `highWaterMark` is queued. One too long to be copied (about 128 KB)
+   * less than `highWaterMark` is queued. One too long to be copied (more than 256 KiB)
    * has been encrypted by then, or handed to the transport, if that is one of ours.
    *
    * @param message The message. It may be reused once this has resolved.

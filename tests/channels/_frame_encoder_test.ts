@@ -1,4 +1,4 @@
-import { assertEquals, assertLessOrEqual } from "@std/assert";
+import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
 import { FrameBatch } from "../../channels/_frame_batch.ts";
 import { FrameDecoder } from "../../channels/_frame_decoder.ts";
 import {
@@ -11,7 +11,7 @@ import { around, noise, randomOf, seed } from "./_support.ts";
 
 const SIZES: readonly ChunkSizes[] = [
   DEFAULT_SIZES,
-  { limit: MAX_BODY_LENGTH, slice: MAX_BODY_LENGTH },
+  { limit: 64_000, alone: MAX_BODY_LENGTH, slice: 64_000 },
   { ...DEFAULT_SIZES, slice: 64_000 },
 ];
 
@@ -31,6 +31,7 @@ const LENGTHS = around(
   66_048,
   131_066,
   131_072,
+  262_144,
 );
 
 /** Encodes `lengths`, takes a chunk now and then, and decodes what was taken. */
@@ -42,10 +43,11 @@ function lengthsAfter(
   const encoder = new FrameEncoder(sizes);
   const decoder = new FrameDecoder(1 << 20);
   const decoded: number[] = [];
+  let alone = false;
   const take = () => {
     const chunk = encoder.take();
     if (chunk === undefined) return false;
-    const limit = chunk.slice ? sizes.slice : sizes.limit;
+    const limit = chunk.slice ? sizes.slice : alone ? sizes.alone : sizes.limit;
     assertLessOrEqual(chunk.bytes.byteLength, limit);
     const batch = new FrameBatch();
     decoder.decode(chunk.bytes.slice(), batch);
@@ -54,8 +56,11 @@ function lengthsAfter(
     return true;
   };
   for (const length of lengths) {
-    encoder.encode(noise(length), false);
-    if (takesNow()) take();
+    const takes = takesNow();
+    alone = takes && encoder.isEmpty;
+    encoder.encode(noise(length), false, alone);
+    if (takes) take();
+    alone = false;
   }
   while (take());
   decoder.end();
@@ -97,5 +102,48 @@ Deno.test("FrameEncoder takes a frame that just fits into a chunk, behind what w
       const takesFirst = () => first && !(first = false);
       assertEquals(lengthsAfter(sizes, lengths, takesFirst), lengths);
     }
+  }
+});
+
+/** The lengths of the chunks of `count` messages, sent one after the other. */
+function chunksOf(length: number, count: number): number[] {
+  const encoder = new FrameEncoder();
+  for (let i = 0; i < count; i++) encoder.encode(noise(length), false);
+  const lengths: number[] = [];
+  for (let chunk; (chunk = encoder.take());) {
+    lengths.push(chunk.bytes.byteLength);
+  }
+  return lengths;
+}
+
+Deno.test("FrameEncoder fills each chunk with large frames, one of which goes on in the next", () => {
+  for (const length of [8186, 16_384, 65_536, 131_072, 262_144]) {
+    const chunks = chunksOf(length, 50);
+    const last = chunks.pop()!;
+    for (const chunk of chunks) {
+      // A header is never split.
+      assert(chunk <= 64_000 && chunk > 64_000 - 5, `${length}: ${chunk}`);
+    }
+    assertLessOrEqual(last, 64_000);
+  }
+});
+
+Deno.test("FrameEncoder puts a small frame whole into the next chunk", () => {
+  for (const length of [1, 64, 1024, 8185]) {
+    const perChunk = Math.floor(64_000 / (length + 6));
+    assertEquals(chunksOf(length, 2 * perChunk + 1), [
+      perChunk * (length + 6),
+      perChunk * (length + 6),
+      length + 6,
+    ]);
+  }
+});
+
+Deno.test("FrameEncoder makes one chunk of a frame that leaves alone", () => {
+  for (const length of [0, 1000, 64_000, 65_536, 131_066]) {
+    const encoder = new FrameEncoder();
+    encoder.encode(noise(length), false, true);
+    assertEquals(encoder.take()?.bytes.byteLength, length + 6);
+    assertEquals(encoder.take(), undefined);
   }
 });

@@ -30,7 +30,7 @@ for (const [joint, ends] of Object.entries(JOINTS)) {
   Deno.test(`Channel delivers all that was sent before close(), over ${joint}`, async () => {
     await using channels = await channelsOver(ends());
     const { near, far } = channels;
-    const sizes = [3, 200_000, 0, 70_000, 1_000_000, 5];
+    const sizes = [3, 300_000, 0, 70_000, 1_000_000, 5];
     const sent = sizes.map((size) => near.send(noise(size)));
     const closed = near.close();
     for (const size of sizes) assertEquals(await far.recv(), noise(size));
@@ -249,7 +249,7 @@ Deno.test("Channel fails when the peer was gone before it took what was sent", a
 Deno.test("Channel aborts at once, whatever is under way", async () => {
   const { near, far } = memoryEnds();
   const channel = new Channel(near, { closeTimeout: 60_000 });
-  const sent = [1, 2, 3].map(() => channel.send(noise(200_000)));
+  const sent = [1, 2, 3].map(() => channel.send(noise(300_000)));
   await settle();
   const closed = channel.close();
   const reason = new Error("enough");

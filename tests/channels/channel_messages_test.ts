@@ -17,7 +17,7 @@ import {
   settle,
 } from "./_support.ts";
 
-const SIZES = around(5, 1024, 63_994, 65_536, 131_066, 1_048_576);
+const SIZES = around(5, 1024, 63_994, 65_536, 131_066, 262_144, 1_048_576);
 
 for (const [joint, ends] of Object.entries(JOINTS)) {
   Deno.test(`Channel carries messages of every size, in order, over ${joint}`, async () => {
@@ -134,12 +134,12 @@ Deno.test("Channel serves concurrent send() calls first come, first served, also
     { length: 200 },
     // Some too long to be copied, which settle when they are out.
     (_, n) =>
-      near.send(noise(n % 50 === 7 ? 200_000 + n : n)).then(() =>
+      near.send(noise(n % 50 === 7 ? 300_000 + n : n)).then(() =>
         order.push(n)
       ),
   );
   for (let n = 0; n < 200; n++) {
-    const size = n % 50 === 7 ? 200_000 + n : n;
+    const size = n % 50 === 7 ? 300_000 + n : n;
     assertEquals((await far.recv())?.byteLength, size);
   }
   await Promise.all(sent);
@@ -184,6 +184,24 @@ Deno.test("Channel makes one write of all that a turn of the event loop sends", 
   for (let n = 0; n < 100; n++) await channel.send(noise(100));
   await channel.flush();
   assert(pair.written.length <= 3, `${pair.written.length} writes`);
+});
+
+Deno.test("Channel writes a message after a pause whole, and fills its writes when there are many", async () => {
+  const pair = manualPair();
+  const channel = new Channel(pair);
+  const sizes = () => pair.written.map((chunk) => chunk.byteLength);
+  for (let i = 0; i < 2; i++) {
+    await channel.send(noise(65_536));
+    await settle();
+  }
+  assertEquals(sizes(), [65_542, 65_542]);
+  pair.written.length = 0;
+  for (let i = 0; i < 10; i++) await channel.send(noise(65_536));
+  await settle();
+  assertEquals(concat(pair.written).byteLength, 10 * 65_542);
+  for (const size of sizes().slice(1, -1)) assert(size <= 64_000, `${size}`);
+  assert(pair.written.length <= 12, `${pair.written.length} writes`);
+  channel.abort();
 });
 
 Deno.test("Channel does not copy a large payload to write it to a stream of ours", async () => {

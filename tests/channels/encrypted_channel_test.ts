@@ -65,7 +65,9 @@ Deno.test("EncryptedChannel that batches sends a message of two records when the
   await using pair = encrypted(memoryEnds(), {
     batching: { size: 1, timeout: 60_000 },
   });
-  for (const size of [65_512, 65_513, 70_000, 131_066, 131_067]) {
+  for (
+    const size of [63_994, 65_512, 65_513, 70_000, 131_067, 262_144, 262_145]
+  ) {
     await pair.near.send(noise(size));
     const message = await deadline(pair.far.recv(), 5000);
     assertEquals(message?.byteLength, size);

@@ -61,7 +61,18 @@ export function testChannel(subject: ChannelSubject): void {
     });
 
   test("carries messages of every size both ways at once", async (joint) => {
-    const sizes = [0, 1, 100, 1023, 1024, 4096, 63_994, 65_537, 131_067];
+    const sizes = [
+      0,
+      1,
+      100,
+      1023,
+      1024,
+      4096,
+      63_994,
+      65_537,
+      131_067,
+      262_145,
+    ];
     const messages = [...sizes.flatMap((n) => [noise(n), text(n)])];
     messages.push(noise(1 << 20), text((1 << 20) + 1), noise(0));
     await Promise.all(
@@ -120,7 +131,7 @@ export function testChannel(subject: ChannelSubject): void {
   });
 
   test("lets a message be reused once it was sent", async ({ near, far }) => {
-    const sizes = [10, 5000, 63_995, 70_000, 200_000, 1 << 20];
+    const sizes = [10, 5000, 63_995, 70_000, 200_000, 300_000, 1 << 20];
     const sent = (async () => {
       for (const size of sizes) {
         for (const make of [noise, text]) {
