@@ -1,3 +1,4 @@
+import { STREAM_CHUNK_SIZE } from "../streams/constants.ts";
 import { CHUNK_CAPACITY } from "./_chunk_pool.ts";
 import type { ChunkStage, StageSink } from "./_chunk_stage.ts";
 import { OrderedResults } from "./_ordered_results.ts";
@@ -71,9 +72,10 @@ export class RecordEncryptor implements ChunkStage {
   async #sealAll(chunk: Uint8Array): Promise<void> {
     if (this.#mustWait()) await this.#room();
     if (chunk.byteLength === 0) this.#sealed.push(chunk);
-    for (let at = 0; at < chunk.byteLength; at += MAX_BODY_LENGTH) {
+    // A little less than the most, so that two records make one write.
+    for (let at = 0; at < chunk.byteLength; at += STREAM_CHUNK_SIZE) {
       if (this.#mustWait()) await this.#room();
-      this.#seal(RecordType.DATA, chunk.subarray(at, at + MAX_BODY_LENGTH));
+      this.#seal(RecordType.DATA, chunk.subarray(at, at + STREAM_CHUNK_SIZE));
     }
   }
 

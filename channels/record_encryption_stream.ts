@@ -12,8 +12,8 @@ import type { RecordStreamOptions } from "./record_stream_options.ts";
  * A transform stage that encrypts one direction of a secure stream: bytes in,
  * records out, as PROTOCOL.md describes them under "Secure stream v1".
  *
- * - A chunk becomes one record, or several of up to 65,518 bytes. It has been
- *   copied once its write settles.
+ * - A chunk of up to 65,518 bytes becomes one record, a longer one several of up
+ *   to 64,000. It has been copied once its write settles.
  * - Closing the writable end sends CLOSE, without which the peer takes the end
  *   for an attack.
  * - Up to 8 records are encrypted at a time, and leave in order.
