@@ -1,5 +1,5 @@
-import { STREAM_CHUNK_SIZE } from "../streams/constants.ts";
-import { CHUNK_CAPACITY, takeBuffer } from "./_chunk_pool.ts";
+import { takeBuffer } from "./_chunk_pool.ts";
+import { type ChunkSizes, DEFAULT_SIZES } from "./_chunk_sizes.ts";
 import { Fifo } from "../streams/_fifo.ts";
 import {
   FRAME_OVERHEAD,
@@ -12,34 +12,8 @@ import {
 /** The size of the buffers for chunks that stay small, in bytes: after a pause there is little. */
 const SMALL_BUFFER = 1024;
 
-/** A shorter frame is not split: the peer would have to put it together again. In bytes. */
-const MIN_SPLIT = 8192;
-
 /** A longer payload is not copied, in bytes. */
 const MAX_COPIED = 262_144;
-
-/** What chunks a {@linkcode FrameEncoder} makes. */
-export interface ChunkSizes {
-  /** The most that frames are copied into one chunk, in bytes. */
-  readonly limit: number;
-  /** The most for one frame that leaves alone, in bytes; at most `CHUNK_CAPACITY`. */
-  readonly alone: number;
-  /** The length of the slices of a payload that is not copied, in bytes. */
-  readonly slice: number;
-}
-
-/**
- * The sizes where nothing else asks for others.
- *
- * On loopback a segment of TCP has up to 65,483 bytes. A write of a little more
- * makes a second one, tiny, which costs as much: to write 64 KiB at a time is half
- * as fast as 63.
- */
-export const DEFAULT_SIZES: ChunkSizes = {
-  limit: STREAM_CHUNK_SIZE,
-  alone: CHUNK_CAPACITY,
-  slice: 1_048_576,
-};
 
 /** A chunk that is complete. */
 export interface EncodedChunk {
@@ -101,9 +75,9 @@ export class FrameEncoder {
       this.#encodeSlices(payload, compressed);
       return false;
     }
-    const most = alone ? this.#sizes.alone : this.#sizes.limit;
-    if (this.#filled - this.#start + size > most) {
-      if (size >= MIN_SPLIT) {
+    const { limit, whole, minSplit } = this.#sizes;
+    if (this.#filled - this.#start + size > (alone ? whole : limit)) {
+      if (size >= minSplit) {
         this.#encodeParts(payload, compressed);
         return true;
       }
@@ -114,6 +88,7 @@ export class FrameEncoder {
     this.#buffer.set(payload, this.#filled);
     this.#filled += byteLength;
     this.#putTrailer();
+    if (this.#filled - this.#start >= limit) this.#seal();
     return true;
   }
 

@@ -8,15 +8,13 @@ import { assertUnlocked } from "../streams/_assert_unlocked.ts";
 import { toStreamError } from "../streams/_stream_error.ts";
 import { ByteStream } from "../streams/byte_stream.ts";
 import type { ByteStreamPair } from "../streams/byte_stream_pair.ts";
-import { STREAM_CHUNK_SIZE } from "../streams/constants.ts";
+import { chunkSizes } from "./_chunk_sizes.ts";
 import { Ending } from "./_ending.ts";
 import { FrameDecoder } from "./_frame_decoder.ts";
-import { DEFAULT_SIZES } from "./_frame_encoder.ts";
 import { DONE, handled, rejected, rejectHandled } from "./_handled.ts";
 import { Inbox } from "./_inbox.ts";
 import { Liveness } from "./_liveness.ts";
 import { Outbox } from "./_outbox.ts";
-import { MAX_BODY_LENGTH } from "./_record.ts";
 import { Pipeline, type PipelineHooks, type Stages } from "./_pipeline.ts";
 import type { StageOpener } from "./_staged_options.ts";
 import { untilQuiet } from "./_until_quiet.ts";
@@ -77,12 +75,7 @@ export class Link implements PipelineHooks {
     this.inbox = new Inbox(highWaterMark, this);
     this.outbox = new Outbox(
       highWaterMark,
-      open !== undefined
-        ? RECORD_SIZES
-        // The watch sees a write when it is done, so it must not take long.
-        : stallTimeout > 0
-        ? { ...DEFAULT_SIZES, slice: STREAM_CHUNK_SIZE }
-        : DEFAULT_SIZES,
+      chunkSizes(stream, { encrypted: open !== undefined, stallTimeout }),
       this.lends && batching === undefined, // Which holds on to a chunk.
       this,
     );
@@ -325,11 +318,5 @@ export class Link implements PipelineHooks {
   }
 }
 
-/** With encryption a full chunk makes one whole record, and a write takes two. */
-const RECORD_SIZES = {
-  limit: STREAM_CHUNK_SIZE,
-  alone: MAX_BODY_LENGTH,
-  slice: STREAM_CHUNK_SIZE,
-};
 const EMPTY = new Uint8Array(0);
 const NO_TRAFFIC = { bytesSent: 0, bytesReceived: 0, writes: 0 };

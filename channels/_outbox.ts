@@ -2,11 +2,8 @@ import { recycle } from "./_chunk_pool.ts";
 import { Fifo } from "../streams/_fifo.ts";
 import { FRAME_OVERHEAD } from "./_frame.ts";
 import type { ChunkSource } from "../streams/_chunks.ts";
-import {
-  type ChunkSizes,
-  type EncodedChunk,
-  FrameEncoder,
-} from "./_frame_encoder.ts";
+import type { ChunkSizes } from "./_chunk_sizes.ts";
+import { type EncodedChunk, FrameEncoder } from "./_frame_encoder.ts";
 import { handled, rejectHandled } from "./_handled.ts";
 import { Turn } from "./_turn.ts";
 

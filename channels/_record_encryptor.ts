@@ -71,11 +71,13 @@ export class RecordEncryptor implements ChunkStage {
 
   async #sealAll(chunk: Uint8Array): Promise<void> {
     if (this.#mustWait()) await this.#room();
-    if (chunk.byteLength === 0) this.#sealed.push(chunk);
+    const { byteLength } = chunk;
+    if (byteLength === 0) this.#sealed.push(chunk);
     // A little less than the most, so that two records make one write.
-    for (let at = 0; at < chunk.byteLength; at += STREAM_CHUNK_SIZE) {
+    const step = byteLength > MAX_BODY_LENGTH ? STREAM_CHUNK_SIZE : byteLength;
+    for (let at = 0; at < byteLength; at += step) {
       if (this.#mustWait()) await this.#room();
-      this.#seal(RecordType.DATA, chunk.subarray(at, at + STREAM_CHUNK_SIZE));
+      this.#seal(RecordType.DATA, chunk.subarray(at, at + step));
     }
   }
 

@@ -4,14 +4,16 @@ import { FrameDecoder } from "../../channels/_frame_decoder.ts";
 import {
   type ChunkSizes,
   DEFAULT_SIZES,
-  FrameEncoder,
-} from "../../channels/_frame_encoder.ts";
-import { MAX_BODY_LENGTH } from "../../channels/_record.ts";
+  RECORD_SIZES,
+  SOCKET_SIZES,
+} from "../../channels/_chunk_sizes.ts";
+import { FrameEncoder } from "../../channels/_frame_encoder.ts";
 import { around, noise, randomOf, seed } from "./_support.ts";
 
 const SIZES: readonly ChunkSizes[] = [
   DEFAULT_SIZES,
-  { limit: 64_000, alone: MAX_BODY_LENGTH, slice: 64_000 },
+  SOCKET_SIZES,
+  RECORD_SIZES,
   { ...DEFAULT_SIZES, slice: 64_000 },
 ];
 
@@ -47,8 +49,15 @@ function lengthsAfter(
   const take = () => {
     const chunk = encoder.take();
     if (chunk === undefined) return false;
-    const limit = chunk.slice ? sizes.slice : alone ? sizes.alone : sizes.limit;
-    assertLessOrEqual(chunk.bytes.byteLength, limit);
+    const { byteLength } = chunk.bytes;
+    const isFrame = chunk.frames === 1 && !chunk.continues; // One, and whole.
+    const fits = alone || byteLength < sizes.minSplit;
+    const limit = chunk.slice
+      ? sizes.slice
+      : isFrame && fits
+      ? sizes.whole
+      : sizes.limit;
+    assertLessOrEqual(byteLength, limit);
     const batch = new FrameBatch();
     decoder.decode(chunk.bytes.slice(), batch);
     assertEquals(chunk.frames, batch.size, "frames that end in the chunk");
@@ -106,8 +115,8 @@ Deno.test("FrameEncoder takes a frame that just fits into a chunk, behind what w
 });
 
 /** The lengths of the chunks of `count` messages, sent one after the other. */
-function chunksOf(length: number, count: number): number[] {
-  const encoder = new FrameEncoder();
+function chunksOf(sizes: ChunkSizes, length: number, count: number): number[] {
+  const encoder = new FrameEncoder(sizes);
   for (let i = 0; i < count; i++) encoder.encode(noise(length), false);
   const lengths: number[] = [];
   for (let chunk; (chunk = encoder.take());) {
@@ -116,9 +125,9 @@ function chunksOf(length: number, count: number): number[] {
   return lengths;
 }
 
-Deno.test("FrameEncoder fills each chunk with large frames, one of which goes on in the next", () => {
+Deno.test("FrameEncoder fills the chunks of a socket with large frames, one of which goes on in the next", () => {
   for (const length of [8186, 16_384, 65_536, 131_072, 262_144]) {
-    const chunks = chunksOf(length, 50);
+    const chunks = chunksOf(SOCKET_SIZES, length, 50);
     const last = chunks.pop()!;
     for (const chunk of chunks) {
       // A header is never split.
@@ -128,14 +137,20 @@ Deno.test("FrameEncoder fills each chunk with large frames, one of which goes on
   }
 });
 
-Deno.test("FrameEncoder puts a small frame whole into the next chunk", () => {
-  for (const length of [1, 64, 1024, 8185]) {
-    const perChunk = Math.floor(64_000 / (length + 6));
-    assertEquals(chunksOf(length, 2 * perChunk + 1), [
-      perChunk * (length + 6),
-      perChunk * (length + 6),
-      length + 6,
-    ]);
+Deno.test("FrameEncoder puts a small frame whole into the next chunk, and where there are no segments any", () => {
+  const lengths = new Map([
+    [SOCKET_SIZES, [1, 64, 1024, 8185]],
+    [DEFAULT_SIZES, [1, 64, 1024, 8185, 16_384, 65_536, 131_066]],
+  ]);
+  for (const [sizes, all] of lengths) {
+    for (const length of all) {
+      const perChunk = Math.max(1, Math.floor(64_000 / (length + 6)));
+      assertEquals(chunksOf(sizes, length, 2 * perChunk + 1), [
+        perChunk * (length + 6),
+        perChunk * (length + 6),
+        length + 6,
+      ]);
+    }
   }
 });
 
