@@ -1,45 +1,57 @@
+import { infoOf } from "../streams/_pair_transport.ts";
 import type { ByteStreamPair } from "../streams/byte_stream_pair.ts";
 import { STREAM_CHUNK_SIZE } from "../streams/constants.ts";
-import { SocketStream } from "../streams/socket_stream.ts";
 import { CHUNK_CAPACITY } from "./_chunk_pool.ts";
+import { FRAME_OVERHEAD } from "./_frame.ts";
 import { MAX_BODY_LENGTH } from "./_record.ts";
 
 /** What chunks frames are put into. All in bytes. */
 export interface ChunkSizes {
-  /** The most that several frames fill of one chunk. */
+  /** A longer payload is not copied. */
+  readonly copied: number;
+  /** The most that several frames fill of one chunk, which is full with `STREAM_CHUNK_SIZE`. */
   readonly limit: number;
-  /** The most that one frame may have to be a chunk by itself; at most `CHUNK_CAPACITY`. */
+  /** The most that one frame has of a chunk by itself; at most `CHUNK_CAPACITY`. */
   readonly whole: number;
   /**
-   * From which length on a frame goes on in the next chunk to fill this one. A
-   * shorter one the peer would have to put together again for little. At most
-   * `whole` and one.
+   * From which length on a frame goes on in the next chunk, so that this one is
+   * full, unless it leaves alone. A shorter one the peer would have to put together
+   * again for little. At most `whole` and one, if more than `whole` is copied.
    */
   readonly minSplit: number;
   /** The length of the slices of a payload that is not copied. */
   readonly slice: number;
 }
 
-/** The sizes where nothing else asks for others. */
+const MIN_SPLIT = 8192;
+
+/** The sizes where nothing else asks for others: no frame is split. */
 export const DEFAULT_SIZES: ChunkSizes = {
-  limit: STREAM_CHUNK_SIZE,
+  copied: CHUNK_CAPACITY - FRAME_OVERHEAD,
+  limit: CHUNK_CAPACITY,
   whole: CHUNK_CAPACITY,
-  minSplit: CHUNK_CAPACITY + 1,
+  minSplit: Infinity,
   slice: 1_048_576,
 };
 
 /**
  * On loopback a segment of TCP has up to 65,483 bytes. A write of a little more
  * makes a second one, tiny, which costs as much: 64 KiB at a time are written half
- * as fast as 63.
+ * as fast as 63. So it pays to copy twice as much.
  */
-export const SOCKET_SIZES: ChunkSizes = { ...DEFAULT_SIZES, minSplit: 8192 };
+export const TCP_SIZES: ChunkSizes = {
+  ...DEFAULT_SIZES,
+  copied: 262_144,
+  limit: STREAM_CHUNK_SIZE,
+  minSplit: MIN_SPLIT,
+};
 
-/** With encryption a full chunk makes one whole record, and a write takes two. */
+/** With encryption a full chunk makes one record, and a write takes two. */
 export const RECORD_SIZES: ChunkSizes = {
+  ...DEFAULT_SIZES,
   limit: STREAM_CHUNK_SIZE,
   whole: MAX_BODY_LENGTH,
-  minSplit: 8192,
+  minSplit: MIN_SPLIT,
   slice: STREAM_CHUNK_SIZE,
 };
 
@@ -49,7 +61,10 @@ export function chunkSizes(
   { encrypted, stallTimeout }: { encrypted: boolean; stallTimeout: number },
 ): ChunkSizes {
   if (encrypted) return RECORD_SIZES;
-  const sizes = stream instanceof SocketStream ? SOCKET_SIZES : DEFAULT_SIZES;
+  const { transport } = infoOf(stream);
+  const sizes = transport === "tcp" || transport === "tls"
+    ? TCP_SIZES
+    : DEFAULT_SIZES;
   // The watch sees a write when it is done, so it must not take long.
   return stallTimeout > 0 ? { ...sizes, slice: STREAM_CHUNK_SIZE } : sizes;
 }

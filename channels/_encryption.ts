@@ -1,6 +1,8 @@
 import type { Lender } from "../streams/_chunks.ts";
 import { ByteStream } from "../streams/byte_stream.ts";
 import type { ByteStreamPair } from "../streams/byte_stream_pair.ts";
+import { STREAM_CHUNK_SIZE } from "../streams/constants.ts";
+import { CHUNK_CAPACITY } from "./_chunk_pool.ts";
 import { StagedSource } from "./_chunk_stage.ts";
 import type { ChunkSource } from "../streams/_chunks.ts";
 import { RecordCipher } from "./_record_cipher.ts";
@@ -24,11 +26,19 @@ export interface Encryption extends Lender {
   open(source: ChunkSource, onFailure?: (error: unknown) => void): StagedSource;
 }
 
+/** How {@linkcode openEncryption} works. */
+export interface EncryptionOptions {
+  /** After how many records of a direction its key changes; other than the default in tests. */
+  readonly rekeyInterval?: number | undefined;
+  /** See {@linkcode ChannelOptions.stallTimeout}: the watch sees a write when it is done. */
+  readonly stallTimeout?: number | undefined;
+}
+
 /** Makes the encryption of what goes over `stream`, and wipes the keys. */
 export async function openEncryption(
   stream: ByteStreamPair,
   { role, sendingKey, receivingKey, rest }: SecureSession,
-  { rekeyInterval }: { rekeyInterval?: number } = {},
+  { rekeyInterval, stallTimeout = 0 }: EncryptionOptions = {},
 ): Promise<Encryption> {
   const making = Promise.all([
     RecordCipher.create(sendingKey, rekeyInterval),
@@ -43,12 +53,14 @@ export async function openEncryption(
   const parser = new RecordParser();
   // Our own streams are done with a chunk when its write has settled.
   const pooled = stream instanceof ByteStream;
+  const joined = stallTimeout > 0 ? STREAM_CHUNK_SIZE : CHUNK_CAPACITY;
+  const options = { sender: role, pooled, joined };
   let sealed: StagedSource | undefined;
   return {
     seal: (source) =>
       sealed = new StagedSource(
         source,
-        (sink) => new RecordEncryptor(sealer, { sender: role, pooled }, sink),
+        (sink) => new RecordEncryptor(sealer, options, sink),
       ),
     open: (source, onFailure) =>
       new StagedSource(

@@ -1,3 +1,4 @@
+import { STREAM_CHUNK_SIZE } from "../streams/constants.ts";
 import { takeBuffer } from "./_chunk_pool.ts";
 import { type ChunkSizes, DEFAULT_SIZES } from "./_chunk_sizes.ts";
 import { Fifo } from "../streams/_fifo.ts";
@@ -12,16 +13,13 @@ import {
 /** The size of the buffers for chunks that stay small, in bytes: after a pause there is little. */
 const SMALL_BUFFER = 1024;
 
-/** A longer payload is not copied, in bytes. */
-const MAX_COPIED = 262_144;
-
 /** A chunk that is complete. */
 export interface EncodedChunk {
   readonly bytes: Uint8Array;
   /** How many frames end in it. */
   readonly frames: number;
   /** Whether it begins within a frame. */
-  readonly continues?: boolean;
+  readonly continues: boolean;
   /** If it is a slice of a payload that was not copied: whether it is the last. */
   readonly slice?: "last" | "other";
 }
@@ -60,18 +58,23 @@ export class FrameEncoder {
     return this.#filled === this.#start && !this.#hasFullChunk;
   }
 
+  /** Whether all of a payload is copied. */
+  copies({ byteLength }: Uint8Array): boolean {
+    return byteLength <= this.#sizes.copied;
+  }
+
   /**
    * Appends one frame.
    *
    * @param alone Whether it will be taken at once, with nothing before it.
-   * @returns Whether all of the payload was copied. If not, chunks yet to be taken
+   * @returns Whether it {@linkcode copies} the payload. If not, chunks yet to be taken
    * are slices of it. The frame's last byte comes after them, and can so leave with the
    * frame that follows.
    */
   encode(payload: Uint8Array, compressed: boolean, alone = false): boolean {
     const { byteLength } = payload;
     const size = byteLength + FRAME_OVERHEAD;
-    if (!isCopied(payload)) {
+    if (!this.copies(payload)) {
       this.#encodeSlices(payload, compressed);
       return false;
     }
@@ -88,14 +91,14 @@ export class FrameEncoder {
     this.#buffer.set(payload, this.#filled);
     this.#filled += byteLength;
     this.#putTrailer();
-    if (this.#filled - this.#start >= limit) this.#seal();
+    if (this.#filled - this.#start >= STREAM_CHUNK_SIZE) this.#seal();
     return true;
   }
 
   /** Appends a chunk of no length, which marks a place between the frames. */
   mark(): void {
     this.#seal();
-    this.#push({ bytes: EMPTY, frames: 0 });
+    this.#push({ bytes: EMPTY, frames: 0, continues: false });
   }
 
   /** Removes the next chunk, complete or not; `undefined` if there is none. */
@@ -130,6 +133,7 @@ export class FrameEncoder {
       this.#push({
         bytes: payload.subarray(at, at + slice),
         frames: 0,
+        continues: true,
         slice: isLast ? "last" : "other",
       });
     }
@@ -138,12 +142,13 @@ export class FrameEncoder {
   }
 
   /**
-   * Copies what the chunk being filled has room for, and ends a chunk that is full.
+   * Copies what makes the chunk being filled full, and ends it then.
    *
    * @returns How many bytes that was.
    */
   #copy(payload: Uint8Array): number {
-    const room = this.#sizes.limit - (this.#filled - this.#start);
+    const length = this.#filled - this.#start;
+    const room = Math.max(0, STREAM_CHUNK_SIZE - length);
     const part = payload.subarray(0, room);
     const { byteLength } = part;
     this.#reserve(byteLength);
@@ -171,9 +176,10 @@ export class FrameEncoder {
   /** Makes room for `size` bytes, at most a chunk, in the chunk being filled or a new one. */
   #reserve(size: number): void {
     const length = this.#filled - this.#start;
-    // All of a chunk of the pool is there from its start: only the limit ends it.
+    // The buffer may have room for more than one chunk may have.
     if (length + size > this.#sizes.limit) this.#seal();
     if (this.#filled + size <= this.#buffer.byteLength) return;
+    if (length > SMALL_BUFFER) this.#seal(); // A chunk already, and not worth a copy.
     const begun = this.#buffer.subarray(this.#start, this.#filled);
     const needed = begun.byteLength + size;
     const buffer = needed > SMALL_BUFFER
@@ -213,11 +219,6 @@ export class FrameEncoder {
     this.#sealed.push(chunk);
     this.#hasFullChunk = true;
   }
-}
-
-/** Whether {@linkcode FrameEncoder.encode} copies this payload. */
-export function isCopied({ byteLength }: Uint8Array): boolean {
-  return byteLength <= MAX_COPIED;
 }
 
 const EMPTY = new Uint8Array(0);

@@ -216,7 +216,7 @@ export class Link implements PipelineHooks {
       ...this.#config.batching,
       // What has begun to leave is not held back.
       weigh: () =>
-        this.outbox.continues ? Infinity : this.outbox.framesUnderWay,
+        this.outbox.beginsWithinMessage ? Infinity : this.outbox.framesUnderWay,
     });
     this.#pipeline = new Pipeline(
       this.#stream,

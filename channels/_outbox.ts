@@ -101,8 +101,13 @@ export class Outbox implements ChunkSource {
   }
 
   /** Whether the chunk that was handed out last begins within a message. */
-  get continues(): boolean {
+  get beginsWithinMessage(): boolean {
     return this.#underWay?.continues === true;
+  }
+
+  /** Whether all of a message is copied as it is accepted. */
+  copies(payload: Uint8Array): boolean {
+    return this.#encoder.copies(payload);
   }
 
   /** Whether a message would be accepted at once. */

@@ -1,5 +1,4 @@
 import { STREAM_CHUNK_SIZE } from "../streams/constants.ts";
-import { CHUNK_CAPACITY } from "./_chunk_pool.ts";
 import type { ChunkStage, StageSink } from "./_chunk_stage.ts";
 import { OrderedResults } from "./_ordered_results.ts";
 import {
@@ -18,6 +17,8 @@ export interface RecordEncryptorOptions {
   readonly sender: SecureRole;
   /** Whether whoever takes the chunks gives their buffers back. */
   readonly pooled: boolean;
+  /** The most that several records are joined to, in bytes; at most `CHUNK_CAPACITY`. */
+  readonly joined: number;
 }
 
 /**
@@ -31,13 +32,15 @@ export class RecordEncryptor implements ChunkStage {
 
   constructor(
     sealer: RecordSealer,
-    { sender, pooled }: RecordEncryptorOptions,
+    { sender, pooled, joined }: RecordEncryptorOptions,
     sink: Omit<StageSink, "end">,
   ) {
     this.#sealer = sealer;
     this.#sealed = new OrderedResults(
       (records) => {
-        for (const chunk of toChunks(records, pooled)) sink.enqueue(chunk);
+        for (const chunk of toChunks(records, joined, pooled)) {
+          sink.enqueue(chunk);
+        }
       },
       (error) => sink.fail(error),
     );
@@ -97,9 +100,10 @@ export class RecordEncryptor implements ChunkStage {
   }
 }
 
-/** Joins records to as few chunks as their sizes allow. Zero-length chunks stay. */
+/** Joins records to as few chunks of `most` bytes as their sizes allow. Zero-length chunks stay. */
 function* toChunks(
   records: readonly Uint8Array[],
+  most: number,
   pooled: boolean,
 ): Generator<Uint8Array> {
   let group: Uint8Array[] = [];
@@ -107,7 +111,7 @@ function* toChunks(
   for (const record of records) {
     const size = RECORD_HEADER_LENGTH + record.byteLength;
     const isMark = record.byteLength === 0;
-    if (group.length > 0 && (isMark || length + size > CHUNK_CAPACITY)) {
+    if (group.length > 0 && (isMark || length + size > most)) {
       yield joinRecords(group, length, pooled);
       group = [];
       length = 0;

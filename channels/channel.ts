@@ -2,7 +2,6 @@ import { BufferOverflowError, StreamClosedError } from "../errors.ts";
 import type { StreamError } from "../errors.ts";
 import type { SignalOptions } from "../streams/byte_stream.ts";
 import type { ByteStreamPair } from "../streams/byte_stream_pair.ts";
-import { isCopied } from "./_frame_encoder.ts";
 import { DONE, handled, rejected } from "./_handled.ts";
 import { Link } from "./_link.ts";
 import { messageIterator } from "./_message_iterator.ts";
@@ -134,8 +133,8 @@ export class Channel implements AsyncIterable<Uint8Array>, AsyncDisposable {
 
   /**
    * Sends one message. It resolves once the message is accepted: at once while
-   * less than `highWaterMark` is queued. One too long to be copied (more than 256 KiB)
-   * has been encrypted by then, or handed to the transport, if that is one of ours.
+   * less than `highWaterMark` is queued. One too long to be copied (more than 128 KB,
+   * over TCP 256 KiB) has been encrypted by then, or handed to the transport, if that is one of ours.
    *
    * @param message The message. It may be reused once this has resolved.
    * @param options A signal, which withdraws a message that still waits for its
@@ -313,7 +312,7 @@ export class Channel implements AsyncIterable<Uint8Array>, AsyncDisposable {
       outbox.put(data, true);
       return undefined;
     }
-    if (lends || isCopied(message)) return outbox.put(message, false);
+    if (lends || outbox.copies(message)) return outbox.put(message, false);
     // The stream may well pass on what it was given. (The slice() of Node's
     // Buffer is no copy.)
     outbox.put(new Uint8Array(message), false);

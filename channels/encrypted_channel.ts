@@ -66,8 +66,12 @@ export class EncryptedChannel extends Channel {
         const { rekeyInterval }: SecureTestOptions = options;
         const session = await new SecureHandshake(pair, key, options, signal)
           .finished;
+        const { stallTimeout } = options;
         return {
-          encryption: await openEncryption(pair, session, { rekeyInterval }),
+          encryption: await openEncryption(pair, session, {
+            rekeyInterval,
+            stallTimeout,
+          }),
         };
       },
     };

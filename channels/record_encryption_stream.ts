@@ -4,6 +4,7 @@ import {
   STAGE_HIGH_WATER_MARK,
 } from "./_record.ts";
 import { RecordCipher } from "./_record_cipher.ts";
+import { CHUNK_CAPACITY } from "./_chunk_pool.ts";
 import { RecordEncryptor } from "./_record_encryptor.ts";
 import { RecordSealer } from "./_record_sealer.ts";
 import type { RecordStreamOptions } from "./record_stream_options.ts";
@@ -60,7 +61,11 @@ export class RecordEncryptionStream
         async start(controller) {
           const cipher = await RecordCipher.create(key, rekeyInterval);
           const sealer = new RecordSealer(cipher);
-          encryptor = new RecordEncryptor(sealer, { sender, pooled: false }, {
+          encryptor = new RecordEncryptor(sealer, {
+            sender,
+            pooled: false,
+            joined: CHUNK_CAPACITY,
+          }, {
             // It throws if the stage was given up while it was being closed.
             enqueue: (chunk) => controller.enqueue(chunk),
             fail: (error) => controller.error(error),

@@ -5,8 +5,9 @@ export const DEFAULT_BUFFER_SIZE = 8192;
 export const MAX_BUFFER_SIZE = 1_048_576;
 
 /**
- * The size of the chunks that large transfers are made of, in bytes. A channel that
- * has much to send fills its writes to it. A payload of more than 256 KiB, which is
- * not copied, goes out in pieces of 1 MiB, or of this size with `stallTimeout`.
+ * The size of the chunks that large transfers are made of, in bytes. A channel ends
+ * a chunk that has as much: over TCP with just as much, elsewhere behind the frame
+ * that makes it full. A payload too long to be copied goes out in pieces of 1 MiB,
+ * or of this size with encryption or `stallTimeout`.
  */
 export const STREAM_CHUNK_SIZE = 64_000;

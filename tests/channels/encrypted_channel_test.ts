@@ -91,6 +91,29 @@ Deno.test("EncryptedChannel carries messages of every size over every kind of st
   }
 });
 
+Deno.test("EncryptedChannel writes two records at a time, and one where a stall is watched for", async () => {
+  for (const stallTimeout of [0, 60_000]) {
+    const writes: number[] = [];
+    const { near, far } = bareEnds();
+    const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>({
+      transform(chunk, controller) {
+        writes.push(chunk.byteLength);
+        controller.enqueue(chunk);
+      },
+    });
+    readable.pipeTo(near.writable).catch(() => {});
+    const ends = { near: { readable: near.readable, writable }, far };
+    await using pair = encrypted(ends, { stallTimeout });
+    const sending = (async () => {
+      for (let i = 0; i < 50; i++) await pair.near.send(noise(65_536));
+    })();
+    for (let i = 0; i < 50; i++) await pair.far.recv();
+    await sending;
+    const most = Math.max(...writes);
+    assertEquals(most, stallTimeout > 0 ? 64_019 : 2 * 64_019);
+  }
+});
+
 Deno.test("EncryptedChannel fills its records, whatever the messages are cut into", async () => {
   await using pair = encrypted(bareEnds());
   const { near, far } = pair;
