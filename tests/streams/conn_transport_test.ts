@@ -69,6 +69,21 @@ Deno.test("ConnTransport reads into the memory that it is lent", async () => {
   assert((await transport.read())?.buffer !== lent.buffer);
 });
 
+Deno.test("ConnTransport fills a large loan in several reads, as the peer waits while one copies", async () => {
+  const conn = new FakeConn();
+  const transport = new ConnTransport(conn);
+  conn.givesAtOnce = Infinity;
+  const lent = new Uint8Array(400_000);
+  const lengths: number[] = [];
+  for (let at = 0; at < lent.byteLength; at += lengths.at(-1)!) {
+    const chunk = (await transport.read(lent.subarray(at)))!;
+    assertStrictEquals(chunk.buffer, lent.buffer);
+    assertEquals(chunk.byteOffset, at);
+    lengths.push(chunk.byteLength);
+  }
+  assertEquals(lengths, [196_608, 196_608, 6784]);
+});
+
 Deno.test("ConnTransport waits with a small buffer after a long message that ended in lent memory", async () => {
   const conn = new FakeConn();
   const transport = new ConnTransport(conn);
