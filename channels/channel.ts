@@ -134,7 +134,8 @@ export class Channel implements AsyncIterable<Uint8Array>, AsyncDisposable {
   /**
    * Sends one message. It resolves once the message is accepted: at once while
    * less than `highWaterMark` is queued. One too long to be copied (more than 128 KB,
-   * over TCP 256 KiB) has been encrypted by then, or handed to the transport, if that is one of ours.
+   * over TCP 256 KiB) has been encrypted by then, or handed to the transport, if
+   * that is one of ours.
    *
    * @param message The message. It may be reused once this has resolved.
    * @param options A signal, which withdraws a message that still waits for its
