@@ -287,9 +287,15 @@ Deno.test("FrameDecoderStream takes a million chunks of one byte in linear time 
       for (let i = 0; i < size; i++) if (messages[0][i] !== (i + 5 & 255)) throw new Error("not equal");
       return [performance.now() - start, peak - before];
     }
+    async function best(size) {
+      const rounds = [];
+      for (let round = 0; round < 3; round++) rounds.push(await time(size));
+      const [times, peaks] = [0, 1].map((of) => rounds.map((round) => round[of]));
+      return [Math.min(...times), Math.max(...peaks)];
+    }
     await time(10_000);
-    const [short] = await time(100_000);
-    const [long, grown] = await time(1_000_000);
+    const [short] = await best(100_000);
+    const [long, grown] = await best(1_000_000);
     console.log("result", (long / short).toFixed(2), grown);
   `);
   assertEquals(code, 0, output);
