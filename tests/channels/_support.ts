@@ -121,12 +121,13 @@ export async function settle(): Promise<void> {
   }
 }
 
-/** Whether a promise has settled by the time that everything else has. */
+/** Whether a promise is still pending when everything else has settled. */
 export async function isPending(promise: Promise<unknown>): Promise<boolean> {
+  let pending = true;
+  const settled = () => pending = false;
+  promise.then(settled, settled);
   await settle();
-  const pending = Symbol();
-  const first = await Promise.race([promise.catch(() => {}), pending]);
-  return first === pending;
+  return pending;
 }
 
 /** What a promise rejects with. */
