@@ -61,6 +61,7 @@ Deno.test("Channel lets a waiting send() go on as soon as there is room", async 
   const channel = new Channel(pair, { highWaterMark: 1000 });
   const { waiting } = await sendUntilFull(channel, 600);
   release();
+  assertEquals(await isPending(waiting), false);
   await waiting;
   channel.abort();
 });

@@ -310,9 +310,12 @@ Deno.test("Channel makes a pipe into its writable wait for the stream", async ()
 });
 
 Deno.test("Channel is ready at once", async () => {
-  const channel = new Channel(pairOf([]));
-  await channel.ready;
-  await channel.close();
+  const pair = manualPair(); // Its peer says nothing.
+  await using channel = new Channel(pair);
+  const later = Promise.resolve("later");
+  assertEquals(await Promise.race([channel.ready, later]), undefined);
+  assertEquals(channel.closed, false);
+  assertEquals(pair.written, []);
 });
 
 Deno.test("Channel takes the end of an idle peer for a clean one", async () => {

@@ -6,6 +6,7 @@ import {
   assertRejects,
   assertThrows,
 } from "@std/assert";
+import { deadline } from "@std/async/deadline";
 import { TextLineStream } from "@std/streams/text-line-stream";
 import { fromFileUrl } from "@std/path/from-file-url";
 import {
@@ -20,6 +21,8 @@ import {
 import { ask, bytes, echo, Log, text } from "./_support.ts";
 
 const KEY = crypto.getRandomValues(new Uint8Array(32));
+/** How long a server that has hung is waited for, in milliseconds. */
+const PATIENCE = 5000;
 
 Deno.test("serve tells where it listens, and whom a handler serves", async () => {
   const told: Deno.NetAddr[] = [];
@@ -195,8 +198,10 @@ Deno.test("serve at maxConnections can be shut down", async () => {
   await using channel = await connect({ port });
   assertEquals(await ask(channel, "1"), "1");
   const shutdown = server.shutdown();
+  await assertRejects(() => connect({ port }), ConnectionLostError);
+  assertEquals(await ask(channel, "2"), "2"); // Its handler is waited for.
   await channel.close();
-  await shutdown;
+  await deadline(shutdown, PATIENCE);
 });
 
 Deno.test("serve at maxConnections can be shut down although its handler never ends", async () => {
@@ -208,10 +213,12 @@ Deno.test("serve at maxConnections can be shut down although its handler never e
       return new Promise(() => {});
     },
   );
-  await using channel = await connect({ port: server.addr.port });
+  const { port } = server.addr;
+  await using channel = await connect({ port });
   await started.atLeast(1);
-  await server.shutdown();
-  await channel.recv().catch(() => {});
+  await deadline(server.shutdown(), PATIENCE);
+  assertEquals(await deadline(channel.recv(), PATIENCE), null);
+  await assertRejects(() => connect({ port }), ConnectionLostError);
 });
 
 Deno.test("shutdown lets a handler finish, and takes no new connection", async () => {
@@ -305,7 +312,9 @@ Deno.test("a signal that aborts in onListen ends the server", async () => {
     { port: 0, signal, onListen: () => abortion.abort() },
     echo,
   );
-  await server.finished;
+  const { port } = server.addr;
+  await deadline(server.finished, PATIENCE);
+  await assertRejects(() => connect({ port }), ConnectionLostError);
 });
 
 Deno.test("the signal of serve ends it at once", async () => {
