@@ -6,11 +6,14 @@
  */
 import type { Peer } from "./_role.ts";
 
-/** Read buffer; the fastest of 16 KiB to 1 MiB here for every payload. */
-const READ_SIZE = 64 * 1024;
+/** Read buffer, in bytes; the fastest of 16 KiB to 1 MiB here for every payload. */
+export const READ_SIZE = 64 * 1024;
 
 /** One write call per payload, which is repeated only where it was cut short. */
-async function writeAll(conn: Deno.Conn, data: Uint8Array): Promise<void> {
+export async function writeAll(
+  conn: Deno.Conn,
+  data: Uint8Array,
+): Promise<void> {
   let written = await conn.write(data);
   while (written < data.byteLength) {
     written += await conn.write(data.subarray(written));
@@ -18,7 +21,7 @@ async function writeAll(conn: Deno.Conn, data: Uint8Array): Promise<void> {
 }
 
 /** Reads and drops `bytes` bytes through one buffer that is used again and again. */
-async function drain(
+export async function drain(
   conn: Deno.Conn,
   buffer: Uint8Array,
   bytes: number,
@@ -33,7 +36,7 @@ async function drain(
 }
 
 /** Fills `buffer`. */
-async function fill(conn: Deno.Conn, buffer: Uint8Array): Promise<void> {
+export async function fill(conn: Deno.Conn, buffer: Uint8Array): Promise<void> {
   for (let filled = 0; filled < buffer.byteLength;) {
     const count = await conn.read(buffer.subarray(filled));
     if (count === null) throw new Error("The end came early");

@@ -69,24 +69,40 @@ export async function connections(
   // Long enough for what each of 1000 begins with, and ends with, not to count.
   const extent = { rounds, seconds: 10 * seconds };
   const counts = [1, 10, 100, 1000];
+  const participants = (kind: string) =>
+    counts.map((count) =>
+      [`${kind} ${count}`, ["connections.ts", kind, `${count}`]] as const
+    );
   const lines: Line[] = [];
   for (const size of [64, 1024]) {
+    // With messages that short it is they that count, of which bytes know nothing.
+    const compared = size > 64;
     const rates = await measureRates(
-      Object.fromEntries(
-        counts.map((count) => [`${count}`, ["connections.ts", `${count}`]]),
-      ),
+      Object.fromEntries([
+        ...participants("channels"),
+        ...compared ? participants("bytes") : [],
+      ]),
       [size],
       extent,
       true,
     );
     for (const count of counts.slice(1)) {
+      const line = ratioLine(
+        `${sizeName(size)} one way, ${count} connections to one, total rate`,
+        rates,
+        [`channels ${count}`, "channels 1"],
+        0.8,
+      );
+      const bare = compared &&
+        digits(ratio(rates, `bytes ${count}`, "bytes 1"));
       lines.push(
-        ratioLine(
-          `${sizeName(size)} one way, ${count} connections to one, total rate`,
-          rates,
-          [`${count}`, "1"],
-          0.8,
-        ),
+        bare
+          ? {
+            ...line,
+            figure:
+              `${line.figure}; bare \`Deno.Conn\` with the same bytes: ${bare}`,
+          }
+          : line,
       );
     }
   }
