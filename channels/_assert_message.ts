@@ -1,7 +1,7 @@
 /**
  * Refuses what is no message.
  *
- * @param action What was to be done with it: `send`, `encode`, ...
+ * @param action What was to be done with it: `encode`, `compress`.
  */
 export function assertMessage(message: Uint8Array, action: string): void {
   if (!(message instanceof Uint8Array)) {

@@ -8,19 +8,20 @@ import { MAX_BODY_LENGTH } from "./_record.ts";
 /** What chunks frames are put into. All in bytes. */
 export interface ChunkSizes {
   /** A longer payload is not copied. */
-  readonly copied: number;
+  readonly maxCopied: number;
   /** The most that several frames fill of one chunk, which is full with `STREAM_CHUNK_SIZE`. */
-  readonly limit: number;
+  readonly maxChunk: number;
   /** The most that one frame has of a chunk by itself; at most `CHUNK_CAPACITY`. */
-  readonly whole: number;
+  readonly maxAlone: number;
   /**
-   * From which length on a frame goes on in the next chunk, so that this one is
-   * full, unless it leaves alone. A shorter one the peer would have to put together
-   * again for little. At most `whole + 1`, if more than `whole` is copied.
+   * A frame of at least this length that does not fit is split: its first part
+   * makes this chunk full, the rest goes on in the next. A shorter one begins the
+   * next chunk, as the peer has to copy what it puts together. At most
+   * `maxAlone + 1`, if more than `maxAlone` is copied.
    */
   readonly minSplit: number;
   /** The length of the slices of a payload that is not copied. */
-  readonly slice: number;
+  readonly sliceSize: number;
 }
 
 /** Measured: to split frames of 1 KiB costs a tenth of the rate, of 2 and 4 KiB a twentieth. */
@@ -28,11 +29,11 @@ const MIN_SPLIT = 8192;
 
 /** The sizes where nothing else asks for others: no frame is split. */
 export const DEFAULT_SIZES: ChunkSizes = {
-  copied: CHUNK_CAPACITY - FRAME_OVERHEAD,
-  limit: CHUNK_CAPACITY,
-  whole: CHUNK_CAPACITY,
+  maxCopied: CHUNK_CAPACITY - FRAME_OVERHEAD,
+  maxChunk: CHUNK_CAPACITY,
+  maxAlone: CHUNK_CAPACITY,
   minSplit: Infinity,
-  slice: 1_048_576,
+  sliceSize: 1_048_576,
 };
 
 /**
@@ -42,18 +43,18 @@ export const DEFAULT_SIZES: ChunkSizes = {
  */
 export const TCP_SIZES: ChunkSizes = {
   ...DEFAULT_SIZES,
-  copied: 262_144,
-  limit: STREAM_CHUNK_SIZE,
+  maxCopied: 262_144,
+  maxChunk: STREAM_CHUNK_SIZE,
   minSplit: MIN_SPLIT,
 };
 
 /** With encryption a full chunk makes one record, and a write takes two. */
 export const RECORD_SIZES: ChunkSizes = {
   ...DEFAULT_SIZES,
-  limit: STREAM_CHUNK_SIZE,
-  whole: MAX_BODY_LENGTH,
+  maxChunk: STREAM_CHUNK_SIZE,
+  maxAlone: MAX_BODY_LENGTH,
   minSplit: MIN_SPLIT,
-  slice: STREAM_CHUNK_SIZE,
+  sliceSize: STREAM_CHUNK_SIZE,
 };
 
 /** The sizes for a channel over `stream`. */
@@ -67,5 +68,5 @@ export function chunkSizes(
     ? TCP_SIZES
     : DEFAULT_SIZES;
   // The watch sees a write when it is done, so it must not take long.
-  return stallTimeout > 0 ? { ...sizes, slice: STREAM_CHUNK_SIZE } : sizes;
+  return stallTimeout > 0 ? { ...sizes, sliceSize: STREAM_CHUNK_SIZE } : sizes;
 }

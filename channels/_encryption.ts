@@ -1,10 +1,9 @@
-import type { Lender } from "../streams/_chunks.ts";
+import type { ChunkSource, Lender } from "../streams/_chunks.ts";
 import { ByteStream } from "../streams/byte_stream.ts";
 import type { ByteStreamPair } from "../streams/byte_stream_pair.ts";
 import { STREAM_CHUNK_SIZE } from "../streams/constants.ts";
 import { CHUNK_CAPACITY } from "./_chunk_pool.ts";
 import { StagedSource } from "./_chunk_stage.ts";
-import type { ChunkSource } from "../streams/_chunks.ts";
 import { RecordCipher } from "./_record_cipher.ts";
 import { RecordDecryptor } from "./_record_decryptor.ts";
 import { RecordEncryptor } from "./_record_encryptor.ts";
@@ -53,8 +52,8 @@ export async function openEncryption(
   const parser = new RecordParser();
   // Our own streams are done with a chunk when its write has settled.
   const pooled = stream instanceof ByteStream;
-  const joined = stallTimeout > 0 ? STREAM_CHUNK_SIZE : CHUNK_CAPACITY;
-  const options = { sender: role, pooled, joined };
+  const maxJoined = stallTimeout > 0 ? STREAM_CHUNK_SIZE : CHUNK_CAPACITY;
+  const options = { sender: role, pooled, maxJoined };
   let sealed: StagedSource | undefined;
   return {
     seal: (source) =>

@@ -60,7 +60,7 @@ export class FrameEncoder {
 
   /** Whether all of a payload is copied. */
   copies({ byteLength }: Uint8Array): boolean {
-    return byteLength <= this.#sizes.copied;
+    return byteLength <= this.#sizes.maxCopied;
   }
 
   /**
@@ -78,8 +78,8 @@ export class FrameEncoder {
       this.#encodeSlices(payload, compressed);
       return false;
     }
-    const { limit, whole, minSplit } = this.#sizes;
-    if (this.#filled - this.#start + size > (alone ? whole : limit)) {
+    const { maxChunk, maxAlone, minSplit } = this.#sizes;
+    if (this.#filled - this.#start + size > (alone ? maxAlone : maxChunk)) {
       if (size >= minSplit) {
         this.#encodeParts(payload, compressed);
         return true;
@@ -121,17 +121,17 @@ export class FrameEncoder {
 
   #encodeSlices(payload: Uint8Array, compressed: boolean): void {
     const { byteLength } = payload;
-    const { slice } = this.#sizes;
+    const { sliceSize } = this.#sizes;
     this.#reserve(HEADER_SIZE);
     this.#putHeader(byteLength, compressed);
     // The header alone would be a write for 5 bytes, and wake the peer for them.
     const copied = this.#copy(payload);
     this.#seal();
     this.#continues = true;
-    for (let at = copied; at < byteLength; at += slice) {
-      const isLast = at + slice >= byteLength;
+    for (let at = copied; at < byteLength; at += sliceSize) {
+      const isLast = at + sliceSize >= byteLength;
       this.#push({
-        bytes: payload.subarray(at, at + slice),
+        bytes: payload.subarray(at, at + sliceSize),
         frames: 0,
         continues: true,
         slice: isLast ? "last" : "other",
@@ -177,7 +177,7 @@ export class FrameEncoder {
   #reserve(size: number): void {
     const length = this.#filled - this.#start;
     // The buffer may have room for more than one chunk may have.
-    if (length + size > this.#sizes.limit) this.#seal();
+    if (length + size > this.#sizes.maxChunk) this.#seal();
     if (this.#filled + size <= this.#buffer.byteLength) return;
     if (length > SMALL_BUFFER) this.#seal(); // A chunk already, and not worth a copy.
     const begun = this.#buffer.subarray(this.#start, this.#filled);

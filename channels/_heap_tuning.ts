@@ -22,6 +22,16 @@ export function tuneHeap(): void {
 }
 
 /**
+ * Leaves this process, or worker, without ballast, and its allocator as it is: to be
+ * called before the first channel. It costs what README says of ballast; a program
+ * with little address space, or whose monitoring takes `external` memory for memory
+ * in use, may prefer that.
+ */
+export function disableHeapTuning(): void {
+  tuned = true;
+}
+
+/**
  * Takes ballast: a buffer that takes address space, and no memory as nobody writes
  * to it.
  *

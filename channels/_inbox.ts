@@ -2,6 +2,7 @@ import type { FrameBatch } from "./_frame_batch.ts";
 import { Fifo } from "../streams/_fifo.ts";
 import { handled, rejected, rejectHandled } from "./_handled.ts";
 import { MAX_TIME } from "../streams/_assert.ts";
+import { withdrawable } from "../streams/_withdrawable.ts";
 
 /** A `recv` that waits for a message. */
 type Receiver = PromiseWithResolvers<Uint8Array | null>;
@@ -123,15 +124,8 @@ export class Inbox {
     const receiver: Receiver = Promise.withResolvers();
     this.#receivers.push(receiver);
     if (!signal) return receiver.promise;
-    const withdraw = () => {
-      this.#receivers.remove(receiver);
-      receiver.reject(signal.reason);
-    };
-    signal.addEventListener("abort", withdraw, { once: true });
     return handled(
-      receiver.promise.finally(() =>
-        signal.removeEventListener("abort", withdraw)
-      ),
+      withdrawable(receiver, signal, () => this.#receivers.remove(receiver)),
     );
   }
 

@@ -26,7 +26,7 @@ import type { ChannelConfig } from "./_options.ts";
 const MAX_LINGER = 500;
 
 /**
- * The running parts of a channel: its pipeline between the two boxes, and how
+ * The running parts of a channel: its pipeline between inbox and outbox, and how
  * it ends. Each direction ends by itself; a failure ends both, once.
  */
 export class Link implements PipelineHooks {

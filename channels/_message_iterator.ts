@@ -1,6 +1,6 @@
 import { handled } from "./_handled.ts";
 import type { Link } from "./_link.ts";
-import { type MessageSource, takeSound } from "./_message_source.ts";
+import { type MessageSource, takeIntact } from "./_message_source.ts";
 
 /** The messages of a channel as an iterator, which a local close ends. */
 export function messageIterator(
@@ -10,7 +10,7 @@ export function messageIterator(
   const iterator: AsyncIterableIterator<Uint8Array> = {
     next() {
       // A message that is there costs one promise, and not an async call's three.
-      const value = takeSound(link);
+      const value = takeIntact(link);
       return value === undefined
         ? handled(nextOf(channel, link))
         : Promise.resolve({ done: false, value });

@@ -1,6 +1,6 @@
 import { handled } from "./_handled.ts";
 import type { Link } from "./_link.ts";
-import { type MessageSource, takeSound } from "./_message_source.ts";
+import { type MessageSource, takeIntact } from "./_message_source.ts";
 
 /** How many messages the stream takes ahead of its reader at most ... */
 const MAX_AHEAD = 256;
@@ -53,7 +53,7 @@ export class MessageReadable extends ReadableStream<Uint8Array> {
             ahead < MAX_AHEAD && bytes < BYTES_AHEAD;
             ahead++
           ) {
-            const message = takeSound(link);
+            const message = takeIntact(link);
             if (message === undefined) return;
             controller.enqueue(message);
             bytes += message.byteLength;
@@ -66,7 +66,7 @@ export class MessageReadable extends ReadableStream<Uint8Array> {
     }, { highWaterMark: 0 });
     this.#bypass = {
       take: () =>
-        pulling || controller.desiredSize !== 0 ? undefined : takeSound(link),
+        pulling || controller.desiredSize !== 0 ? undefined : takeIntact(link),
     };
   }
 

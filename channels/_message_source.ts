@@ -6,7 +6,7 @@ export interface MessageSource {
 }
 
 /** The next message if it is there and sound: what cannot be inflated fails the channel. */
-export function takeSound({ inbox }: Link): Uint8Array | undefined {
+export function takeIntact({ inbox }: Link): Uint8Array | undefined {
   try {
     return inbox.take();
   } catch {

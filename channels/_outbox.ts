@@ -2,6 +2,7 @@ import { recycle } from "./_chunk_pool.ts";
 import { Fifo } from "../streams/_fifo.ts";
 import { FRAME_OVERHEAD } from "./_frame.ts";
 import type { ChunkSource } from "../streams/_chunks.ts";
+import { withdrawable } from "../streams/_withdrawable.ts";
 import type { ChunkSizes } from "./_chunk_sizes.ts";
 import { type EncodedChunk, FrameEncoder } from "./_frame_encoder.ts";
 import { handled, rejectHandled } from "./_handled.ts";
@@ -141,20 +142,14 @@ export class Outbox implements ChunkSource {
     signal: AbortSignal | undefined,
   ): Promise<void> {
     const accepted = Promise.withResolvers<void>();
-    const { promise } = accepted;
     const waiter: Waiter = { send, accepted };
     this.#waiting.push(waiter);
     this.#limit = 0; // Nobody may overtake it.
-    if (!signal) return promise;
-    const withdraw = () => {
+    if (!signal) return accepted.promise;
+    return handled(withdrawable(accepted, signal, () => {
       this.#waiting.remove(waiter);
       if (this.#waiting.size === 0) this.#limit = this.#highWaterMark;
-      accepted.reject(signal.reason);
-    };
-    signal.addEventListener("abort", withdraw, { once: true });
-    return handled(
-      promise.finally(() => signal.removeEventListener("abort", withdraw)),
-    );
+    }));
   }
 
   /**

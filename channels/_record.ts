@@ -1,5 +1,4 @@
 import { KEY_LENGTH, TAG_LENGTH } from "./_noise/aes_gcm.ts";
-import { assertInteger } from "../streams/_assert.ts";
 import type { RecordStreamOptions } from "./record_stream_options.ts";
 
 /*
@@ -45,23 +44,21 @@ export const MAX_SYNC_LENGTH = 4096;
  */
 export const MAX_RECORDS_IN_WORK = 8;
 
-/** How many bytes a stage makes ahead of whoever reads them. */
-export const STAGE_HIGH_WATER_MARK = 131_072;
-
-/** Zero-length chunks count too, or a queue of them would have no end. */
-export function chunkSize(chunk: Uint8Array): number {
-  return chunk.byteLength + 64;
+/** What tests set, beside the public options. */
+export interface RecordStreamTestOptions extends RecordStreamOptions {
+  /** After how many records the key changes; both ends must use the same. */
+  rekeyInterval?: number;
 }
 
 /**
  * Checks what a record stage is made with.
  *
  * @throws {TypeError} if `key` is no `Uint8Array`, or the sender none of the two.
- * @throws {RangeError} if `key` is not 32 bytes long, or the interval no count.
+ * @throws {RangeError} if `key` is not 32 bytes long.
  */
 export function assertRecordArguments(
   key: Uint8Array,
-  { sender, rekeyInterval = REKEY_INTERVAL }: RecordStreamOptions,
+  { sender }: RecordStreamOptions,
 ): void {
   if (!(key instanceof Uint8Array)) {
     throw new TypeError("Cannot use traffic key as it must be a Uint8Array");
@@ -78,5 +75,4 @@ export function assertRecordArguments(
       `Cannot use sender as it must be initiator or responder: current value is ${sender}`,
     );
   }
-  assertInteger("rekeyInterval", rekeyInterval, 1);
 }

@@ -18,7 +18,7 @@ export interface RecordEncryptorOptions {
   /** Whether whoever takes the chunks gives their buffers back. */
   readonly pooled: boolean;
   /** The most that several records are joined to, in bytes; at most `CHUNK_CAPACITY`. */
-  readonly joined: number;
+  readonly maxJoined: number;
 }
 
 /**
@@ -32,13 +32,13 @@ export class RecordEncryptor implements ChunkStage {
 
   constructor(
     sealer: RecordSealer,
-    { sender, pooled, joined }: RecordEncryptorOptions,
+    { sender, pooled, maxJoined }: RecordEncryptorOptions,
     sink: Omit<StageSink, "end">,
   ) {
     this.#sealer = sealer;
     this.#sealed = new OrderedResults(
       (records) => {
-        for (const chunk of toChunks(records, joined, pooled)) {
+        for (const chunk of toChunks(records, maxJoined, pooled)) {
           sink.enqueue(chunk);
         }
       },

@@ -1,8 +1,9 @@
 import { abortable } from "jsr:@std/async@^1.5.0/abortable";
 import { concat } from "jsr:@std/bytes@^1.0.6/concat";
-import { ConnectionLostError, StreamTimeoutError } from "../errors.ts";
-import { assertInteger, MAX_TIME } from "../streams/_assert.ts";
+import { ConnectionLostError } from "../errors.ts";
+import { assertTime } from "../streams/_assert.ts";
 import { toStreamError } from "../streams/_stream_error.ts";
+import { timeLimit } from "../streams/_time_limit.ts";
 import type { ByteStreamPair } from "../streams/byte_stream_pair.ts";
 import { notAuthentic } from "./_encryption_error.ts";
 import {
@@ -105,14 +106,11 @@ export class SecureHandshake {
     options: SecureTestOptions,
   ): Promise<SecureSession> {
     const { handshakeTimeout: timeout = DEFAULT_HANDSHAKE_TIMEOUT } = options;
-    const timer = timeout === 0 ? undefined : setTimeout(() => {
-      this.#clock.abort(
-        new StreamTimeoutError(
-          `Cannot finish handshake as it must take <= ${timeout} ms`,
-          { timeout },
-        ),
-      );
-    }, timeout);
+    using _ = timeLimit(
+      timeout,
+      `Cannot finish handshake as it must take <= ${timeout} ms`,
+      (error) => this.#clock.abort(error),
+    );
     const keyCopy = new Uint8Array(key);
     try {
       return await this.#run(keyCopy, options);
@@ -125,7 +123,6 @@ export class SecureHandshake {
       this.#writer.abort(failure).catch(() => {});
       throw failure;
     } finally {
-      clearTimeout(timer);
       this.#reader.releaseLock();
       this.#writer.releaseLock();
       keyCopy.fill(0);
@@ -236,7 +233,7 @@ export class SecureHandshake {
  * @throws {TypeError} if `key` or the context is no `Uint8Array`, or the role is
  * none.
  * @throws {RangeError} if `key` is not 16 to 64 bytes long or all its bytes are
- * equal, or the timeout is no integer from 0 to 2147483647.
+ * equal, or the timeout is not from 0 to 2147483647.
  */
 export function assertSecureArguments(
   key: Uint8Array,
@@ -265,7 +262,7 @@ export function assertSecureArguments(
       `Cannot encrypt as role must be initiator or responder: current value is ${role}`,
     );
   }
-  assertInteger("handshakeTimeout", timeout, 0, MAX_TIME);
+  assertTime("handshakeTimeout", timeout);
 }
 
 /** All that can go wrong with a message is one and the same error. */

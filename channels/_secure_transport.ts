@@ -1,6 +1,7 @@
 import { StreamTimeoutError } from "../errors.ts";
+import type { ClosablePair } from "../streams/_pair_transport.ts";
+import { timeLimit } from "../streams/_time_limit.ts";
 import { ByteStream } from "../streams/byte_stream.ts";
-import type { ByteStreamPair } from "../streams/byte_stream_pair.ts";
 import type { ByteTransport } from "../streams/byte_transport.ts";
 import { recycle } from "./_chunk_pool.ts";
 import { ChunkRelay } from "./_chunk_relay.ts";
@@ -12,15 +13,9 @@ import { inboundOf, outboundOf } from "./_ends.ts";
 /** How long `close()` waits for the CLOSE record to leave, in milliseconds. */
 const CLOSE_TIMEOUT = 5000;
 
-/** A pair that can be closed as a whole, as ours and most of the platform's. */
-type MaybeClosable = ByteStreamPair & {
-  close?(): unknown;
-  abort?(reason: unknown): void;
-};
-
 /** The encryption of both directions, between a secure stream and the one below. */
 export class SecureTransport implements ByteTransport {
-  readonly #stream: MaybeClosable;
+  readonly #stream: ClosablePair;
   readonly #wire: ChunkSink;
   readonly #plaintext: StagedSource;
   readonly #sending = new ChunkRelay();
@@ -33,7 +28,7 @@ export class SecureTransport implements ByteTransport {
   /** The half close of the stream below, of which nobody needs to know. */
   #halfClose?: Promise<void>;
 
-  constructor(stream: MaybeClosable, encryption: Encryption) {
+  constructor(stream: ClosablePair, encryption: Encryption) {
     this.#stream = stream;
     this.#wire = outboundOf(stream);
     this.#plaintext = encryption.open(
@@ -63,13 +58,11 @@ export class SecureTransport implements ByteTransport {
   async close(): Promise<void> {
     // Without CLOSE the peer takes our end for an attack. A peer that does not
     // read keeps it from leaving, which cannot go on for ever.
-    const timer = setTimeout(() =>
-      this.abort(
-        new StreamTimeoutError(
-          `Cannot end the secure stream as it must take <= ${CLOSE_TIMEOUT} ms`,
-          { timeout: CLOSE_TIMEOUT },
-        ),
-      ), CLOSE_TIMEOUT);
+    using _ = timeLimit(
+      CLOSE_TIMEOUT,
+      `Cannot end the secure stream as it must take <= ${CLOSE_TIMEOUT} ms`,
+      (error) => this.abort(error),
+    );
     try {
       await this.closeWrite();
       // A bare pair has nothing else: its other half ends when the peer ends it.
@@ -81,7 +74,6 @@ export class SecureTransport implements ByteTransport {
       // What was accepted is lost. (Any other error: the peer is gone, and misses no end.)
       if (error instanceof StreamTimeoutError) throw error;
     } finally {
-      clearTimeout(timer);
       await this.#plaintext.cancel(undefined);
     }
   }

@@ -59,6 +59,8 @@ export interface ChannelStats {
  *   same error, except that messages which had arrived whole before it are
  *   still received first.
  * - Nothing that was not awaited can end the process.
+ * - The first chunk of 16 KiB or more that is received has the process take 1 GiB of
+ *   address space, which is no memory: see {@linkcode disableHeapTuning}.
  *
  * @example
  * ```ts
@@ -276,7 +278,9 @@ export class Channel implements AsyncIterable<Uint8Array>, AsyncDisposable {
     const { maxMessageSize, heartbeat } = this.#config;
     if (!(message instanceof Uint8Array)) {
       return {
-        reason: new TypeError("Cannot send message as it must be a Uint8Array"),
+        reason: new TypeError(
+          `Cannot send message as it must be a Uint8Array: current type is ${typeof message}`,
+        ),
       };
     }
     if (message.byteLength > maxMessageSize) {

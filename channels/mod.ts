@@ -18,6 +18,7 @@ export * from "./record_encryption_stream.ts";
 export * from "./record_stream_options.ts";
 export * from "./secure_options.ts";
 export * from "./secure_stream.ts";
+export { disableHeapTuning } from "./_heap_tuning.ts";
 export {
   type BatchingOptions,
   type ChannelOptions,

@@ -1,7 +1,10 @@
 import { concat } from "jsr:@std/bytes@^1.0.6/concat";
 import { ChunkRelay } from "./_chunk_relay.ts";
 import { StagedSource } from "./_chunk_stage.ts";
-import { assertRecordArguments } from "./_record.ts";
+import {
+  assertRecordArguments,
+  type RecordStreamTestOptions,
+} from "./_record.ts";
 import { RecordCipher } from "./_record_cipher.ts";
 import { RecordDecryptor } from "./_record_decryptor.ts";
 import { RecordOpener } from "./_record_opener.ts";
@@ -42,11 +45,12 @@ export class RecordDecryptionStream
    * @param key The 32-byte traffic key of this direction, which is copied.
    * @param options Whose direction it is.
    * @throws {TypeError} if `key` is no `Uint8Array` or the sender unknown.
-   * @throws {RangeError} if `key` is not 32 bytes long or an option out of range.
+   * @throws {RangeError} if `key` is not 32 bytes long.
    */
   constructor(key: Uint8Array, options: RecordStreamOptions = {}) {
     assertRecordArguments(key, options);
-    const { sender = "initiator", rekeyInterval } = options;
+    const { sender = "initiator", rekeyInterval }: RecordStreamTestOptions =
+      options;
     const records = new ChunkRelay();
     const plaintext = Promise.withResolvers<StagedSource>();
     let control!: WritableStreamDefaultController;

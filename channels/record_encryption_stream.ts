@@ -1,13 +1,15 @@
 import {
   assertRecordArguments,
-  chunkSize,
-  STAGE_HIGH_WATER_MARK,
+  type RecordStreamTestOptions,
 } from "./_record.ts";
 import { RecordCipher } from "./_record_cipher.ts";
 import { CHUNK_CAPACITY } from "./_chunk_pool.ts";
 import { RecordEncryptor } from "./_record_encryptor.ts";
 import { RecordSealer } from "./_record_sealer.ts";
 import type { RecordStreamOptions } from "./record_stream_options.ts";
+
+/** How many bytes of records are made ahead of whoever reads them. */
+const HIGH_WATER_MARK = 131_072;
 
 /**
  * A transform stage that encrypts one direction of a secure stream: bytes in,
@@ -49,11 +51,12 @@ export class RecordEncryptionStream
    * @param key The 32-byte traffic key of this direction, which is copied.
    * @param options Whose direction it is.
    * @throws {TypeError} if `key` is no `Uint8Array` or the sender unknown.
-   * @throws {RangeError} if `key` is not 32 bytes long or an option out of range.
+   * @throws {RangeError} if `key` is not 32 bytes long.
    */
   constructor(key: Uint8Array, options: RecordStreamOptions = {}) {
     assertRecordArguments(key, options);
-    const { sender = "initiator", rekeyInterval } = options;
+    const { sender = "initiator", rekeyInterval }: RecordStreamTestOptions =
+      options;
     let encryptor: RecordEncryptor | undefined;
 
     super(
@@ -64,7 +67,7 @@ export class RecordEncryptionStream
           encryptor = new RecordEncryptor(sealer, {
             sender,
             pooled: false,
-            joined: CHUNK_CAPACITY,
+            maxJoined: CHUNK_CAPACITY,
           }, {
             // It throws if the stage was given up while it was being closed.
             enqueue: (chunk) => controller.enqueue(chunk),
@@ -77,7 +80,12 @@ export class RecordEncryptionStream
         cancel: () => encryptor?.stop(),
       },
       undefined,
-      { highWaterMark: STAGE_HIGH_WATER_MARK, size: chunkSize },
+      { highWaterMark: HIGH_WATER_MARK, size: queueSize },
     );
   }
+}
+
+/** Zero-length chunks count too, or a queue of them would have no end. */
+function queueSize(chunk: Uint8Array): number {
+  return chunk.byteLength + 64;
 }

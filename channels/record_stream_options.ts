@@ -7,9 +7,4 @@ export interface RecordStreamOptions {
    * begin with READY. Both ends of a direction must say the same.
    */
   sender?: SecureRole;
-  /**
-   * After how many records the key changes, 2^20 by default. The protocol knows
-   * no other number: this is for tests, and both ends must use the same.
-   */
-  rekeyInterval?: number;
 }

@@ -1,3 +1,4 @@
+import { assertUnlocked } from "../streams/_assert_unlocked.ts";
 import { ByteStream, type StreamInfo } from "../streams/byte_stream.ts";
 import type { ByteStreamPair } from "../streams/byte_stream_pair.ts";
 import type { ByteTransport } from "../streams/byte_transport.ts";
@@ -89,7 +90,7 @@ export class SecureStream extends ByteStream {
    * @throws {TypeError} if `key` or `context` is no `Uint8Array`, the role is
    * unknown, or the stream is locked.
    * @throws {RangeError} if `key` has less than 16 or more than 64 bytes, or all
-   * of them are equal, or `handshakeTimeout` is no integer from 0.
+   * of them are equal, or `handshakeTimeout` is out of its range.
    */
   static async open(
     stream: ByteStreamPair,
@@ -97,9 +98,7 @@ export class SecureStream extends ByteStream {
     options: SecureOptions = {},
   ): Promise<SecureStream> {
     assertSecureArguments(key, options);
-    if (stream.readable.locked || stream.writable.locked) {
-      throw new TypeError("Cannot encrypt as a side of the stream is locked");
-    }
+    assertUnlocked(stream, "encrypt");
     const session = await new SecureHandshake(stream, key, options).finished;
     const { rekeyInterval }: SecureTestOptions = options;
     const transport = new SecureTransport(

@@ -1,5 +1,4 @@
 import { deadline } from "jsr:@std/async@^1.5.0/deadline";
-import { concat } from "jsr:@std/bytes@^1.0.6/concat";
 import { TextLineStream } from "jsr:@std/streams@^1.1.2/text-line-stream";
 import { toBytes } from "jsr:@std/streams@^1.1.2/to-bytes";
 import type { Channel } from "../channels/channel.ts";
@@ -14,7 +13,7 @@ import {
   connectTarget,
   TIMEOUT_OPTION,
 } from "./endpoint.ts";
-import { NEW_LINE } from "./running.ts";
+import { printMessages, RAW_OPTION } from "./print_messages.ts";
 
 /**
  * How long the end waits for what is queued, in milliseconds. Without an
@@ -51,7 +50,7 @@ ${ADDRESS_HELP}
     },
     { name: "whole", help: "Send all of standard input as one message" },
     { name: "count", value: "N", help: "End after N messages have come back" },
-    { name: "raw", help: "Print messages as they are, without line breaks" },
+    RAW_OPTION,
     TIMEOUT_OPTION,
     ...CHANNEL_OPTIONS,
     ...TLS_OPTIONS,
@@ -69,7 +68,10 @@ ${ADDRESS_HELP}
     const sent = send(channel, context);
     // All is sent before the end, which a peer may answer with its own.
     const sending = sent.then(() => channel.writable.close());
-    const receiving = receive(channel, count ?? Infinity, context);
+    const receiving = printMessages(channel, context, {
+      signal,
+      ...(count !== undefined && { count }),
+    });
     sending.catch(() => {}); // The first failure of the two is told.
     receiving.catch(() => {});
     await Promise.race([sending.then(() => receiving), receiving]);
@@ -133,18 +135,3 @@ async function* messages(args: Arguments): AsyncGenerator<Uint8Array> {
 }
 
 const TEXT_OPTIONS = { fatal: true, ignoreBOM: true };
-
-/** Prints until the peer has ended, or `count` messages have come. */
-async function receive(
-  channel: Channel,
-  count: number,
-  { args, signal, write }: Context,
-): Promise<"ended" | "enough"> {
-  const end = args.has("raw") ? new Uint8Array() : NEW_LINE;
-  for (let received = 0; received < count; received++) {
-    const message = await channel.recv({ signal });
-    if (message === null) return "ended";
-    await write(concat([message, end]));
-  }
-  return "enough";
-}

@@ -1,6 +1,12 @@
+import {
+  DEFAULT_COMPRESSION_LEVEL,
+  DEFAULT_COMPRESSION_THRESHOLD,
+  DEFAULT_MAX_MESSAGE_SIZE,
+} from "../channels/_options.ts";
 import type { ConnectTarget } from "../factories/connect.ts";
 import type { ChannelSettings } from "../factories/channel_settings.ts";
 import type { ListenOptions } from "../factories/listen_options.ts";
+import { DEFAULT_CONNECT_TIMEOUT } from "../streams/_establish.ts";
 import { type Address, TLS_OPTIONS, tlsFiles } from "./address.ts";
 import type { Arguments, OptionSpec } from "./command.ts";
 import { UsageError } from "./usage_error.ts";
@@ -15,13 +21,18 @@ export const CHANNEL_OPTIONS: readonly OptionSpec[] = [
   },
   {
     name: "compress",
-    help: "Compress messages of more than 3000 bytes before they are sent",
+    help:
+      `Compress messages of more than ${DEFAULT_COMPRESSION_THRESHOLD} bytes before they are sent`,
   },
-  { name: "level", value: "0-9", help: "Level of --compress, 6 by default" },
+  {
+    name: "level",
+    value: "0-9",
+    help: `Level of --compress, ${DEFAULT_COMPRESSION_LEVEL} by default`,
+  },
   {
     name: "max-message-size",
     value: "BYTES",
-    help: "Refuse longer messages, 67108864 by default",
+    help: `Refuse longer messages, ${DEFAULT_MAX_MESSAGE_SIZE} by default`,
   },
 ];
 
@@ -29,7 +40,8 @@ export const CHANNEL_OPTIONS: readonly OptionSpec[] = [
 export const TIMEOUT_OPTION: OptionSpec = {
   name: "timeout",
   value: "MS",
-  help: "Deadline for connecting, 10000 by default; 0 is none",
+  help:
+    `Deadline for connecting, ${DEFAULT_CONNECT_TIMEOUT} by default; 0 is none`,
 };
 
 /** What the options say of the channel. */

@@ -1,4 +1,3 @@
-import { concat } from "jsr:@std/bytes@^1.0.6/concat";
 import type { Channel } from "../channels/channel.ts";
 import { serve } from "../factories/serve.ts";
 import {
@@ -14,7 +13,8 @@ import {
   channelSettings,
   listenOptions,
 } from "./endpoint.ts";
-import { aborted, describe, NEW_LINE } from "./running.ts";
+import { printMessages, RAW_OPTION } from "./print_messages.ts";
+import { aborted, describe } from "./running.ts";
 
 /**
  * How long the end waits for a peer that does not read, or for who reads our
@@ -42,7 +42,7 @@ ${ADDRESS_HELP}
       name: "once",
       help: "End after the first connection; the exit code is 1 if it failed",
     },
-    { name: "raw", help: "Print messages as they are, without line breaks" },
+    RAW_OPTION,
     ...CHANNEL_OPTIONS,
     ...TLS_OPTIONS,
   ],
@@ -68,7 +68,7 @@ ${ADDRESS_HELP}
       try {
         await (args.has("echo")
           ? echo(channel, signal)
-          : print(channel, signal, context));
+          : printMessages(channel, context, { signal }));
         // Its last replies may take longer than the shutdown would wait.
         await channel.close();
         const failure = await channel.finished;
@@ -90,18 +90,5 @@ async function echo(channel: Channel, signal: AbortSignal): Promise<void> {
     const message = await channel.recv({ signal });
     if (message === null) return;
     await channel.send(message, { signal });
-  }
-}
-
-async function print(
-  channel: Channel,
-  signal: AbortSignal,
-  { args, write }: Context,
-): Promise<void> {
-  const end = args.has("raw") ? new Uint8Array() : NEW_LINE;
-  for (;;) {
-    const message = await channel.recv({ signal });
-    if (message === null) return;
-    await write(concat([message, end]));
   }
 }

@@ -4,6 +4,7 @@ import { StreamClosedError } from "../errors.ts";
 import { establish } from "../streams/_establish.ts";
 import { handshake } from "../streams/_connect.ts";
 import { toStreamError } from "../streams/_stream_error.ts";
+import { withdrawable } from "../streams/_withdrawable.ts";
 import type { StreamInfo } from "../streams/byte_stream.ts";
 import { SocketStream } from "../streams/socket_stream.ts";
 import type { ErrorInfo, ErrorPhase } from "./error_info.ts";
@@ -20,14 +21,10 @@ export interface AcceptorOptions {
   readonly onError: (error: unknown, info: ErrorInfo) => void;
 }
 
-interface Waiter {
-  readonly resolve: (stream: SocketStream) => void;
-  readonly reject: (reason: unknown) => void;
-}
-
 /** The first and the longest pause after a failed accept, in milliseconds. */
 const MIN_PAUSE = 5;
 const MAX_PAUSE = 1000;
+
 /**
  * Accepts connections while somebody waits for one. An accept that fails, as it
  * does without a free file, is tried again after a pause, and TLS handshakes
@@ -38,7 +35,7 @@ export class Acceptor {
   readonly #options: AcceptorOptions;
   readonly #closing = new AbortController();
   readonly #ready = new Fifo<SocketStream>();
-  readonly #waiters = new Fifo<Waiter>();
+  readonly #waiters = new Fifo<PromiseWithResolvers<SocketStream>>();
   #accepting: Promise<void> | undefined;
 
   constructor(listener: Deno.Listener, options: AcceptorOptions) {
@@ -62,17 +59,11 @@ export class Acceptor {
     if (this.closed) return Promise.reject(this.#closing.signal.reason);
     const stream = this.#ready.shift();
     if (stream) return Promise.resolve(stream);
-    const { promise, resolve, reject } = Promise.withResolvers<SocketStream>();
-    const waiter = { resolve, reject };
+    const waiter = Promise.withResolvers<SocketStream>();
     this.#waiters.push(waiter);
     this.#accepting ??= this.#acceptAll();
-    if (!signal) return promise;
-    const withdraw = () => {
-      this.#waiters.remove(waiter);
-      reject(signal.reason);
-    };
-    signal.addEventListener("abort", withdraw, { once: true });
-    return promise.finally(() => signal.removeEventListener("abort", withdraw));
+    if (!signal) return waiter.promise;
+    return withdrawable(waiter, signal, () => this.#waiters.remove(waiter));
   }
 
   /** Stops listening; connections that nobody has taken are closed. */

@@ -1,6 +1,8 @@
 import { abortable } from "jsr:@std/async@^1.5.0/abortable";
 import type { Channel } from "../channels/channel.ts";
-import { StreamClosedError, StreamTimeoutError } from "../errors.ts";
+import { StreamClosedError } from "../errors.ts";
+import { onAbort } from "../streams/_on_abort.ts";
+import { timeLimit } from "../streams/_time_limit.ts";
 import type { StreamInfo } from "../streams/byte_stream.ts";
 import type { SocketStream } from "../streams/socket_stream.ts";
 import type { Acceptor } from "./_acceptor.ts";
@@ -73,13 +75,16 @@ export class ChannelServer implements Server {
       this.#ending.abort(signal?.reason);
       this.#drain();
     };
+    using _watch = signal && onAbort(signal, abort);
     if (signal?.aborted) abort();
-    else signal?.addEventListener("abort", abort, { once: true });
     await this.#acceptAll();
-    const timer = this.#startDeadline();
+    const { shutdownTimeout } = this.#options;
+    using _limit = timeLimit(
+      shutdownTimeout,
+      `Cannot wait for the handler as the shutdown took longer than ${shutdownTimeout} ms`,
+      (error) => this.#ending.abort(error),
+    );
     await Promise.all([this.#acceptor.release(), ...this.#conversations]);
-    clearTimeout(timer);
-    signal?.removeEventListener("abort", abort);
   }
 
   async #acceptAll(): Promise<void> {
@@ -103,19 +108,6 @@ export class ChannelServer implements Server {
     if (this.#draining.signal.aborted) return;
     this.#draining.abort(new StreamClosedError("Server is shutting down"));
     this.#acceptor.close();
-  }
-
-  #startDeadline(): ReturnType<typeof setTimeout> | undefined {
-    const { shutdownTimeout: timeout } = this.#options;
-    if (timeout === 0) return undefined;
-    return setTimeout(() => {
-      this.#ending.abort(
-        new StreamTimeoutError(
-          `Cannot wait for the handler as the shutdown took longer than ${timeout} ms`,
-          { timeout },
-        ),
-      );
-    }, timeout);
   }
 
   #begin(stream: SocketStream): void {

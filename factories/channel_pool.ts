@@ -3,6 +3,7 @@ import { Fifo } from "../streams/_fifo.ts";
 import type { Channel } from "../channels/channel.ts";
 import { StreamClosedError } from "../errors.ts";
 import { assertInteger, assertTime } from "../streams/_assert.ts";
+import { withdrawable } from "../streams/_withdrawable.ts";
 import type { SignalOptions } from "../streams/byte_stream.ts";
 import { Lease } from "./_lease.ts";
 import { PooledChannel, type PooledChannelLimits } from "./_pooled_channel.ts";
@@ -42,11 +43,6 @@ export interface ChannelPoolStats {
   readonly connecting: number;
   /** Calls of `acquire()` that wait. */
   readonly waiting: number;
-}
-
-interface Waiter {
-  readonly resolve: (lease: ChannelLease) => void;
-  readonly reject: (reason: unknown) => void;
 }
 
 /**
@@ -93,7 +89,7 @@ export class ChannelPool implements AsyncDisposable {
   readonly #connect: (signal: AbortSignal) => Promise<Channel>;
   readonly #size: number;
   readonly #limits: PooledChannelLimits;
-  readonly #waiters = new Fifo<Waiter>();
+  readonly #waiters = new Fifo<PromiseWithResolvers<ChannelLease>>();
   readonly #idle: PooledChannel[] = [];
   readonly #connecting = new Set<AbortController>();
   /** What `close()` waits for: connects that were told to give up, and closing channels. */
@@ -145,22 +141,14 @@ export class ChannelPool implements AsyncDisposable {
   async acquire({ signal }: SignalOptions = {}): Promise<ChannelLease> {
     signal?.throwIfAborted();
     if (this.#closing) throw poolClosed();
-    const { promise, resolve, reject } = Promise.withResolvers<ChannelLease>();
-    const waiter = { resolve, reject };
+    const waiter = Promise.withResolvers<ChannelLease>();
     this.#waiters.push(waiter);
     this.#serveWaiters();
-    if (!signal) return await promise;
-    const withdraw = () => {
+    if (!signal) return await waiter.promise;
+    return await withdrawable(waiter, signal, () => {
       this.#waiters.remove(waiter);
-      reject(signal.reason);
       this.#stopConnecting(this.#waiters.size);
-    };
-    signal.addEventListener("abort", withdraw, { once: true });
-    try {
-      return await promise;
-    } finally {
-      signal.removeEventListener("abort", withdraw);
-    }
+    });
   }
 
   /**

@@ -68,7 +68,7 @@ export function serve(
 /** Serves channels on TCP, TLS or a Unix socket. */
 export function serve(options: ServeOptions, handler: ServeHandler): Server;
 export function serve(options: ServeOptions, handler: ServeHandler): Server {
-  const { listening, settings, serving } = sort(options);
+  const { listening, settings, serving } = splitOptions(options);
   const { signal, onListen, onError, maxConnections, shutdownTimeout } =
     serving;
   signal?.throwIfAborted();
@@ -95,7 +95,7 @@ export function serve(options: ServeOptions, handler: ServeHandler): Server {
 }
 
 /** Gives each option to the part that it is for; what is left over is for `listen`. */
-function sort(
+function splitOptions(
   {
     signal,
     onListen,

@@ -1,7 +1,7 @@
 import { abortable } from "jsr:@std/async@^1.5.0/abortable";
-import { StreamTimeoutError } from "../errors.ts";
 import { assertTime } from "./_assert.ts";
 import { toStreamError } from "./_stream_error.ts";
+import { timeLimit } from "./_time_limit.ts";
 
 /** The default deadline of a connect with all its handshakes, in milliseconds. */
 export const DEFAULT_CONNECT_TIMEOUT = 10_000;
@@ -30,14 +30,11 @@ export async function establish<T extends { close(): unknown }>(
   assertTime("timeout", timeout);
   signal?.throwIfAborted();
   const clock = new AbortController();
-  const timer = timeout === 0 ? undefined : setTimeout(() => {
-    clock.abort(
-      new StreamTimeoutError(
-        `Cannot ${action} as it took longer than ${timeout} ms`,
-        { timeout },
-      ),
-    );
-  }, timeout);
+  using _ = timeLimit(
+    timeout,
+    `Cannot ${action} as it took longer than ${timeout} ms`,
+    (error) => clock.abort(error),
+  );
   const both = signal ? AbortSignal.any([signal, clock.signal]) : clock.signal;
   const starting = start(both);
   try {
@@ -47,8 +44,6 @@ export async function establish<T extends { close(): unknown }>(
     starting.then((late) => late.close()).catch(() => {});
     both.throwIfAborted();
     throw toConnectError(error, action);
-  } finally {
-    clearTimeout(timer);
   }
 }
 

@@ -135,19 +135,21 @@ export class Inbound implements ChunkSource {
 
   /** The next chunk of the transport; `undefined` at the end. To be called by one at a time. */
   async #fetch(): Promise<Uint8Array | undefined> {
-    this.#life.assertAlive();
-    if (this.#life.inboundOver) return undefined;
-    let chunk: Uint8Array | null = null;
-    try {
-      chunk = await this.#transport.read(this.#lender?.lend());
-    } catch (error) {
-      this.#life.fail(toStreamError(error, "read"));
+    for (;;) {
+      this.#life.assertAlive();
+      if (this.#life.inboundOver) return undefined;
+      let chunk: Uint8Array | null = null;
+      try {
+        chunk = await this.#transport.read(this.#lender?.lend());
+      } catch (error) {
+        this.#life.fail(toStreamError(error, "read"));
+      }
+      this.#life.assertAlive();
+      if (chunk?.byteLength === 0) continue; // Says nothing.
+      if (chunk && !this.#life.inboundOver) return chunk; // Not cancelled meanwhile.
+      this.#life.endInbound();
+      return undefined;
     }
-    this.#life.assertAlive();
-    if (chunk?.byteLength === 0) return this.#fetch(); // Says nothing.
-    if (chunk && !this.#life.inboundOver) return chunk; // Not cancelled meanwhile.
-    this.#life.endInbound();
-    return undefined;
   }
 }
 

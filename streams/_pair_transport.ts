@@ -11,7 +11,7 @@ import type { ByteTransport } from "./byte_transport.ts";
 const END_TIMEOUT = 1000;
 
 /** A pair that may be let go of as a whole, as most of the platform's. */
-type ClosablePair = ByteStreamPair & {
+export type ClosablePair = ByteStreamPair & {
   close?(): unknown;
   abort?(reason: unknown): unknown;
 };

@@ -1,6 +1,7 @@
 import { assertInteger } from "./_assert.ts";
 import { ChildProcess, type SpawnOptions } from "./_child_process.ts";
 import { memoryTransports } from "./_memory_pipe.ts";
+import { onAbort } from "./_on_abort.ts";
 import { transportOver } from "./_pair_transport.ts";
 import { stdioTransport } from "./_stdio.ts";
 import { ByteStream, type StreamInfo } from "./byte_stream.ts";
@@ -123,9 +124,8 @@ export class PipeStream extends ByteStream {
       { transport: "process" },
     );
     if (signal) {
-      const abort = () => stream.abort(signal.reason);
-      signal.addEventListener("abort", abort, { once: true });
-      stream.finished.then(() => signal.removeEventListener("abort", abort));
+      const watch = onAbort(signal, () => stream.abort(signal.reason));
+      stream.finished.then(() => watch[Symbol.dispose]());
     }
     return stream;
   }

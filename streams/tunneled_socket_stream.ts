@@ -77,4 +77,29 @@ export class TunneledSocketStream extends SocketStream {
     const { transport, info } = await openTunnel({ host, port }, options);
     return new TunneledSocketStream(transport, info);
   }
+
+  /**
+   * Rejects: this one would lead past the tunnel. TLS with the target is the
+   * option `tls` of {@linkcode connect}.
+   *
+   * @throws {TypeError} always.
+   */
+  static override connectTls(): Promise<never> {
+    return Promise.reject(
+      new TypeError(
+        "Cannot connect past a tunnel: use connect() with the option tls",
+      ),
+    );
+  }
+
+  /**
+   * Rejects: no tunnel leads to a Unix socket.
+   *
+   * @throws {TypeError} always.
+   */
+  static override connectUnix(): Promise<never> {
+    return Promise.reject(
+      new TypeError("Cannot connect to a Unix socket through a tunnel"),
+    );
+  }
 }

@@ -55,12 +55,7 @@ export class AesGcmKey {
     additionalData: Uint8Array<ArrayBuffer>,
     plaintext: Uint8Array<ArrayBuffer>,
   ): Promise<Uint8Array<ArrayBuffer>> {
-    const algorithm = {
-      name: "AES-GCM",
-      iv,
-      additionalData,
-      tagLength: TAG_BITS,
-    };
+    const algorithm = webAlgorithm(iv, additionalData);
     return new Uint8Array(
       await crypto.subtle.encrypt(algorithm, this.#cryptoKey, plaintext),
     );
@@ -72,12 +67,7 @@ export class AesGcmKey {
     additionalData: Uint8Array<ArrayBuffer>,
     ciphertext: Uint8Array<ArrayBuffer>,
   ): Promise<Uint8Array<ArrayBuffer>> {
-    const algorithm = {
-      name: "AES-GCM",
-      iv,
-      additionalData,
-      tagLength: TAG_BITS,
-    };
+    const algorithm = webAlgorithm(iv, additionalData);
     return new Uint8Array(
       await crypto.subtle.decrypt(algorithm, this.#cryptoKey, ciphertext),
     );
@@ -118,4 +108,11 @@ export class AesGcmKey {
     decipher.final(); // Checks the tag, before anybody sees the result.
     return new Uint8Array(buffer as ArrayBuffer, byteOffset, length);
   }
+}
+
+function webAlgorithm(
+  iv: Uint8Array<ArrayBuffer>,
+  additionalData: Uint8Array<ArrayBuffer>,
+): AesGcmParams {
+  return { name: "AES-GCM", iv, additionalData, tagLength: TAG_BITS };
 }

@@ -41,7 +41,8 @@ export interface HandshakeOptions {
 
 /**
  * The HandshakeState of Noise, section 5.3, for 25519, AESGCM and SHA256: it
- * interprets the tokens of any pattern.
+ * interprets the tokens of any pattern. The secure stream needs NNpsk0 alone; static
+ * keys and pre-messages are here so that published test vectors can be run.
  *
  * Methods reject if a message is malformed or not authentic, and the state is of
  * no further use then.

@@ -8,7 +8,11 @@ import {
   assertHttpConnectProxy,
   type HttpConnectProxy,
 } from "./http_connect.ts";
-import { openThroughProxy, type ProxyConversation } from "./proxy.ts";
+import {
+  openThroughProxy,
+  type ProxyConversation,
+  type ProxySocketOptions,
+} from "./proxy.ts";
 import { agreeSocks5, assertSocks5Proxy, type Socks5Proxy } from "./socks5.ts";
 import { assertSshTunnel, openSshTunnel, type SshTunnel } from "./ssh.ts";
 import { assertTarget, authorityOf, type Target } from "./target.ts";
@@ -67,9 +71,16 @@ export interface OpenTunnel {
 /** Opens a tunnel, with TLS inside it if asked for. Whatever fails leaves nothing behind. */
 export async function openTunnel(
   target: Target,
-  { via, tls = false, timeout, signal, ...socket }: TunnelOptions,
+  options: TunnelOptions,
 ): Promise<OpenTunnel> {
+  const { via, tls = false, timeout, signal, noDelay, keepAlive, ...rest } =
+    options;
+  assertNoOthers("connect through a tunnel", rest);
   assertTarget(target);
+  const socket = {
+    ...noDelay !== undefined && { noDelay },
+    ...keepAlive !== undefined && { keepAlive },
+  };
   const tunnel = tunnelTo(target, via, socket);
   const parameters = tls ? await tlsParameters(target, tls) : undefined;
   let settled: Promise<unknown> | undefined;
@@ -111,7 +122,7 @@ interface Tunnel {
 function tunnelTo(
   target: Target,
   via: TunnelVia,
-  socket: Pick<TunnelOptions, "noDelay" | "keepAlive">,
+  socket: ProxySocketOptions,
 ): Tunnel {
   if (Object.keys(via).length !== 1) {
     throw new TypeError(
@@ -155,7 +166,7 @@ function throughProxy(
   name: string,
   proxy: { host: string; port: number; text: string },
   agree: (conversation: ProxyConversation) => Promise<void>,
-  socket: Pick<TunnelOptions, "noDelay" | "keepAlive">,
+  socket: ProxySocketOptions,
 ): Tunnel {
   assertTarget(proxy);
   const action = `connect to ${
@@ -178,10 +189,9 @@ function throughProxy(
 function throughSsh(
   target: Target,
   ssh: SshTunnel,
-  socket: Pick<TunnelOptions, "noDelay" | "keepAlive">,
+  socket: ProxySocketOptions,
 ): Tunnel {
-  const [refused] = Object.entries(socket)
-    .filter(([_, value]) => value !== undefined).map(([name]) => name);
+  const [refused] = Object.keys(socket);
   if (refused !== undefined) {
     throw new TypeError(
       `Cannot connect through ssh with ${refused}: the socket is that of ssh`,
@@ -216,15 +226,22 @@ async function tlsParameters(
   const { hostname = host, caCerts = [], alpnProtocols, ...rest } = tls === true
     ? {}
     : tls;
-  const [refused] = Object.keys(rest);
-  if (refused !== undefined) {
-    throw new TypeError(
-      `Cannot speak TLS through a tunnel with ${refused}: there is no such option`,
-    );
-  }
+  assertNoOthers("speak TLS through a tunnel", rest);
   return {
     hostname,
     caCerts: await Promise.all(caCerts.map(pemText)),
     ...(alpnProtocols && { alpnProtocols }),
   };
+}
+
+/** Refuses options that are left over: who gives them counts on them. */
+function assertNoOthers(
+  action: string,
+  rest: Readonly<Record<string, unknown>>,
+): void {
+  const [name] = Object.keys(rest);
+  if (name === undefined) return;
+  throw new TypeError(
+    `Cannot ${action} with ${name}: there is no such option`,
+  );
 }

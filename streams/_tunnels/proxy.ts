@@ -3,7 +3,7 @@ import { openTcp } from "../_connect.ts";
 import { isLasting } from "../_establish.ts";
 import { onAbort } from "../_on_abort.ts";
 import { describe } from "../_stream_error.ts";
-import { assertTarget, authorityOf } from "./target.ts";
+import { authorityOf } from "./target.ts";
 
 /** Where a proxy listens. */
 export interface ProxyAddress {
@@ -84,7 +84,6 @@ export async function openThroughProxy(
   options: ProxySocketOptions,
   signal: AbortSignal,
 ): Promise<Deno.TcpConn> {
-  assertTarget(proxy);
   const conn = await reach(proxy, action, options, signal);
   // A proxy that hangs leaves the read pending for ever: closing it ends that.
   const close = () => conn[Symbol.dispose]();

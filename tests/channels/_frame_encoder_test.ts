@@ -14,7 +14,7 @@ const SIZES: readonly ChunkSizes[] = [
   DEFAULT_SIZES,
   TCP_SIZES,
   RECORD_SIZES,
-  { ...DEFAULT_SIZES, slice: 64_000 },
+  { ...DEFAULT_SIZES, sliceSize: 64_000 },
 ];
 
 /** Lengths about every size that a chunk or a buffer has, with and without frames. */
@@ -53,10 +53,10 @@ function lengthsAfter(
     const isFrame = chunk.frames === 1 && !chunk.continues; // One, and whole.
     const fits = alone || byteLength < sizes.minSplit;
     const limit = chunk.slice
-      ? sizes.slice
+      ? sizes.sliceSize
       : isFrame && fits
-      ? sizes.whole
-      : sizes.limit;
+      ? sizes.maxAlone
+      : sizes.maxChunk;
     assertLessOrEqual(byteLength, limit);
     const batch = new FrameBatch();
     decoder.decode(chunk.bytes.slice(), batch);

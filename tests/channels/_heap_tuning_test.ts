@@ -48,6 +48,15 @@ Deno.test("A receiver goes on without ballast where that is not to be had", asyn
   assertLess(external, 400 << 20);
 });
 
+Deno.test("A receiver that wants none takes no ballast", async () => {
+  const before = `
+    import { disableHeapTuning } from "@sluice/sluice";
+    disableHeapTuning();
+  `;
+  const { external } = await receive(65_536, { before });
+  assertLess(external, 400 << 20);
+});
+
 Deno.test("A receiver of little takes no ballast", async () => {
   const { external } = await receive(1024, { total: 15_000 });
   assertLess(external, 100 << 20);

@@ -13,9 +13,9 @@ import {
   EncryptionError,
   RecordDecryptionStream,
   RecordEncryptionStream,
-  type RecordStreamOptions,
 } from "@sluice/sluice";
 import { CipherState } from "../../channels/_noise/cipher_state.ts";
+import type { RecordStreamTestOptions } from "../../channels/_record.ts";
 import {
   around,
   cut,
@@ -66,7 +66,7 @@ async function parse(
 
 function encrypt(
   chunks: Iterable<Uint8Array>,
-  options?: RecordStreamOptions,
+  options?: RecordStreamTestOptions,
 ): Promise<Uint8Array[]> {
   const stage = new RecordEncryptionStream(KEY, options);
   return Array.fromAsync(ReadableStream.from(chunks).pipeThrough(stage));
@@ -75,7 +75,7 @@ function encrypt(
 /** What comes out until the end, and the error if that was one. */
 async function decrypt(
   chunks: Iterable<Uint8Array>,
-  options?: RecordStreamOptions,
+  options?: RecordStreamTestOptions,
 ): Promise<{ chunks: Uint8Array[]; error?: unknown }> {
   const result: Uint8Array[] = [];
   const stage = new RecordDecryptionStream(KEY, options);
@@ -232,7 +232,7 @@ Deno.test("Records survive every size in every chunking, across new keys", async
     const input = around(17, 4095, 16_384, MAX_BODY, 65_536).map((size) =>
       noise(size)
     );
-    const options: RecordStreamOptions = { rekeyInterval };
+    const options: RecordStreamTestOptions = { rekeyInterval };
     const wire = concat(await encrypt(input, options));
     const chunkings = [
       [wire],
@@ -305,7 +305,7 @@ Deno.test("RecordDecryptionStream refuses what is authentic but out of place", a
   const data = noise(4);
   const ready: [number, Uint8Array] = [READY, NONE];
   const close: [number, Uint8Array] = [CLOSE, END];
-  const cases: [string, [number, Uint8Array][], RecordStreamOptions?][] = [
+  const cases: [string, [number, Uint8Array][], RecordStreamTestOptions?][] = [
     ["no READY", [[DATA, data], close]],
     ["CLOSE before READY", [close]],
     ["READY with a body", [[READY, data], close]],
@@ -487,9 +487,6 @@ Deno.test("The record stages copy their key and refuse misuse", async () => {
       );
     }
     assertThrows(() => new Stage("key" as unknown as Uint8Array), TypeError);
-    for (const rekeyInterval of [0, -1, 1.5, NaN, Infinity]) {
-      assertThrows(() => new Stage(KEY, { rekeyInterval }), RangeError);
-    }
     const sender = "client" as "initiator";
     assertThrows(() => new Stage(KEY, { sender }), TypeError, "client");
   }

@@ -603,10 +603,10 @@ Deno.test("SecureStream.open refuses misuse before it sends anything", async () 
     KEY,
     { role: "client" },
   );
-  for (const handshakeTimeout of [-1, 1.5, NaN, Infinity, 2 ** 31]) {
+  for (const handshakeTimeout of [-1, NaN, Infinity, 2 ** 31]) {
     await refuse(
       RangeError,
-      `Cannot use handshakeTimeout as it must be an integer from 0 to 2147483647: current value is ${handshakeTimeout}`,
+      `Cannot use handshakeTimeout as it must be from 0 to 2147483647 ms: current value is ${handshakeTimeout}`,
       KEY,
       { handshakeTimeout },
     );
@@ -615,7 +615,7 @@ Deno.test("SecureStream.open refuses misuse before it sends anything", async () 
   locked.readable.getReader();
   await refuse(
     TypeError,
-    "Cannot encrypt as a side of the stream is locked",
+    "Cannot encrypt as readable of the stream is locked",
     KEY,
     {},
     locked,

@@ -407,6 +407,42 @@ for (
   });
 }
 
+// Options that cannot be honoured
+
+for (
+  const [via, options, reason] of [
+    [{ socks5: { host: HOST, port: 1 } }, { attempts: 5 }, "no such option"],
+    [{ httpConnect: { host: HOST, port: 1 } }, { ipv6: true }, "no such"],
+    [{ ssh: { host: HOST } }, { attempts: 5 }, "no such option"],
+    [{ ssh: { host: HOST } }, { keepAlive: true }, "the socket is that of ssh"],
+  ] satisfies [TunnelVia, Record<string, unknown>, string][]
+) {
+  const names = `${Object.keys(via)} with ${Object.keys(options)}`;
+  Deno.test(`createTunneledStream refuses ${names}`, async () => {
+    await assertRejects(
+      () => createTunneledStream("target.invalid", 7, { via, ...options }),
+      TypeError,
+      `with ${Object.keys(options)}: ${reason.replace(/^no/, "there is no")}`,
+    );
+  });
+}
+
+Deno.test("TunneledSocketStream has no way past the tunnel", async () => {
+  using listener = Deno.listen({ hostname: HOST, port: 0 });
+  const { connectTls, connectUnix }: Pick<
+    typeof SocketStream,
+    "connectTls" | "connectUnix"
+  > = TunneledSocketStream;
+  for (
+    const attempt of [
+      () => connectTls(HOST, listener.addr.port),
+      () => connectUnix("/tmp/sluice-is-not-there"),
+    ]
+  ) {
+    await assertRejects(attempt, TypeError, "tunnel");
+  }
+});
+
 // Proxies that hang
 
 /** A server that reads, never answers, and tells when its client has gone. */

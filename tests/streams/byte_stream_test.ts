@@ -8,6 +8,7 @@ import {
   assert,
   assertEquals,
   assertInstanceOf,
+  assertLess,
   assertRejects,
   assertStrictEquals,
 } from "@std/assert";
@@ -434,4 +435,21 @@ Deno.test("A write that succeeds while it is being aborted either counts or fail
     assertEquals(stream.closed, outcome.status === "rejected", `${hops} hops`);
     await stream.close();
   }
+});
+
+Deno.test("A stream takes no memory for chunks that say nothing", async () => {
+  const EMPTY = new Uint8Array();
+  let left = 1_000_000;
+  const before = Deno.memoryUsage().heapUsed;
+  let during = 0;
+  class Chatty extends ScriptedTransport {
+    override read(): Promise<Uint8Array | null> {
+      if (left-- > 0) return Promise.resolve(EMPTY);
+      during = Deno.memoryUsage().heapUsed;
+      return Promise.resolve(null);
+    }
+  }
+  await using stream = new ScriptedStream(new Chatty());
+  assertEquals(await stream.read(1), null);
+  assertLess(during - before, 40 << 20); // One promise each would be 100 MB.
 });
