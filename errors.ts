@@ -2,9 +2,12 @@
  * The errors that Sluice raises on purpose.
  *
  * Every one of them is a {@linkcode StreamError} and keeps what caused it as
- * `cause`. Two kinds of rejection are not: misuse by the caller (a wrong type,
- * a negative count) is a `TypeError` or a `RangeError`, and an abort rejects
- * with the signal's own `reason`.
+ * `cause`, where there is a cause that may be told. Three kinds of rejection are
+ * not: misuse by the caller (a wrong type, a negative count) is a `TypeError` or a
+ * `RangeError`; an abort rejects with the signal's own `reason`; what the system
+ * says of permissions, files and addresses in use comes as it is. Sending a message
+ * over `maxMessageSize`, and asking for a `bufferSize` over `MAX_BUFFER_SIZE`, is
+ * misuse and still a {@linkcode BufferOverflowError}.
  *
  * @example Tell a lost connection from everything else
  * ```ts
@@ -36,7 +39,9 @@ export interface ConnectionLostErrorOptions extends ErrorOptions {
 /**
  * The peer or the transport went away before a clean end: a reset, an end of
  * stream inside a message or before the secure stream's CLOSE record, TLS
- * without `close_notify`, a child process that was killed.
+ * without `close_notify`, a child process that was killed. Or there was no
+ * connection to be had: it was refused, the certificate is not to be trusted, the
+ * proxy answered 407, the command was not found.
  */
 export class ConnectionLostError extends StreamError {
   /** `"ConnectionLostError"`. */
@@ -67,7 +72,11 @@ export interface BufferOverflowErrorOptions extends ErrorOptions {
   limit?: number;
 }
 
-/** A message, frame or buffer passed its limit, on either side. */
+/**
+ * A message, frame or buffer passed its limit, on either side: a message over
+ * `maxMessageSize`, a `bufferSize` over `MAX_BUFFER_SIZE`, a header of an HTTP
+ * proxy's answer over 16 KiB.
+ */
 export class BufferOverflowError extends StreamError {
   /** `"BufferOverflowError"`. */
   override name = "BufferOverflowError";
@@ -112,8 +121,8 @@ export interface FramingErrorOptions extends ErrorOptions {
 
 /**
  * The bytes are not of the protocol in use, such as the answer of a proxy. Frames
- * of a channel cannot be told from other bytes: what is none most often announces
- * a message over the limit, and is a {@linkcode BufferOverflowError}.
+ * of a channel cannot be told from other bytes: those most often look like a
+ * message over the limit, which is a {@linkcode BufferOverflowError}.
  */
 export class FramingError extends StreamError {
   /** `"FramingError"`. */
@@ -133,7 +142,12 @@ export class FramingError extends StreamError {
   }
 }
 
-/** A stream or channel was used after its local end was closed. */
+/**
+ * Something was used after its local end was closed: a stream, a channel, a pool,
+ * a listener, a lease that was released. It is also what the `signal` of a server
+ * that shuts down aborts with, the reason of an `abort()` without one, and how
+ * `finished` tells of an abort whose reason is no {@linkcode StreamError}.
+ */
 export class StreamClosedError extends StreamError {
   /** `"StreamClosedError"`. */
   override name = "StreamClosedError";
