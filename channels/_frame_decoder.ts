@@ -213,7 +213,10 @@ export class FrameDecoder {
     this.#payloadFilled = filled;
   }
 
-  /** Takes memory for what has arrived, never for what is merely claimed. */
+  /**
+   * Takes memory for what has arrived: whatever a header claims, no more than
+   * `FIRST_ALLOCATION`, or `MAX_GROWTH` times what the peer has sent so far.
+   */
   #grow(needed: number): void {
     if (needed <= this.#payload.byteLength) return;
     const size = Math.max(

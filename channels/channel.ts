@@ -135,9 +135,9 @@ export class Channel implements AsyncIterable<Uint8Array>, AsyncDisposable {
 
   /**
    * Sends one message. It resolves once the message is accepted: at once while
-   * less than `highWaterMark` is queued. One too long to be copied (more than 128 KB,
-   * over TCP 256 KiB) has been encrypted by then, or handed to the transport, if
-   * that is one of ours.
+   * less than `highWaterMark` is queued. One too long to be copied (more than 131,066
+   * bytes; over TCP and TLS, not encrypted, 262,144) has been encrypted by then, or
+   * handed to the transport, if that is one of ours.
    *
    * @param message The message. It may be reused once this has resolved.
    * @param options A signal, which withdraws a message that still waits for its

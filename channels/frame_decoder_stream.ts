@@ -20,8 +20,8 @@ export interface FrameDecoderStreamOptions {
  *   belongs to the reader; it may share its `buffer` with others, of which it
  *   keeps at most 64 KiB alive.
  * - Compressed messages are inflated, one at a time and not before they are read.
- * - Time is linear in the bytes. Memory follows what has arrived of a message,
- *   not what its header claims.
+ * - Time is linear in the bytes. Whatever a header claims, the memory taken for the
+ *   message is 1 KiB, or 16 times what has arrived so far, at most.
  * - A length over the limit fails it with a `BufferOverflowError`, damaged zlib
  *   data with a `CompressionError`, an end inside a frame with a
  *   `ConnectionLostError`. Messages that were whole before can still be read.

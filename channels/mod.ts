@@ -1,5 +1,5 @@
 /**
- * Whole messages over byte streams, and the stages that channels are made of.
+ * Whole messages over byte streams, and what channels do in stages of their own.
  *
  * @module
  */

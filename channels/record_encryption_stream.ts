@@ -24,8 +24,8 @@ const HIGH_WATER_MARK = 131_072;
  *
  * A traffic key must never be used for two streams: that would repeat nonces,
  * which gives away both plaintexts. Keys come fresh from the handshake of
- * {@linkcode SecureStream} or {@linkcode EncryptedChannel}, which use this stage;
- * by itself it is for those who bring a handshake of their own.
+ * {@linkcode SecureStream} or {@linkcode EncryptedChannel}, which make the same
+ * records; this stage is for those who bring a handshake of their own.
  *
  * @example
  * ```ts

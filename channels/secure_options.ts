@@ -20,8 +20,7 @@ export interface SecureOptions {
   context?: Uint8Array;
   /**
    * How long the handshake may take, in milliseconds, until it fails with a
-   * `StreamTimeoutError`; 0 is without end. The default is
-   * {@linkcode DEFAULT_HANDSHAKE_TIMEOUT}.
+   * `StreamTimeoutError`, 10,000 by default; 0 is without end.
    */
   handshakeTimeout?: number;
 }

@@ -13,6 +13,7 @@ export type CreateSocketStreamOptions = ConnectOptions;
  * @param options Deadline, signal, attempts and socket options.
  * @throws {ConnectionLostError} if no connection could be made.
  * @throws {StreamTimeoutError} if `timeout` passed.
+ * @throws {RangeError} if `port`, `attempts` or `timeout` is out of its range.
  *
  * @example
  * ```ts

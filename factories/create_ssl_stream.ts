@@ -11,14 +11,17 @@ export type CreateSslStreamOptions = ConnectTlsOptions;
  * host name are always verified.
  *
  * However it fails, it leaves no socket behind, except that of a handshake that
- * was given up: the platform keeps it until the peer says anything or ends it.
+ * was given up: the platform keeps it until the peer says anything or ends it. A
+ * server that wants a client certificate may refuse ours only after our part of the
+ * handshake (TLS 1.3), which the first read then tells.
  *
  * @param host Host name or IP address, which the certificate must carry.
  * @param port Port, 0 to 65535.
  * @param options Certificates, protocols, and those of `createSocketStream`.
- * @throws {ConnectionLostError} if no connection could be made, or either side
- * refused the other's certificate.
+ * @throws {ConnectionLostError} if no connection could be made, the server's
+ * certificate is not to be trusted, or it speaks none of `alpnProtocols`.
  * @throws {StreamTimeoutError} if `timeout` passed, with the handshake.
+ * @throws {RangeError} if `port`, `attempts` or `timeout` is out of its range.
  * @throws {TypeError} if options are combined that the platform cannot honour
  * together.
  */

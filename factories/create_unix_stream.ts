@@ -16,6 +16,7 @@ export type CreateUnixStreamOptions = ConnectUnixOptions;
  * @param options Deadline and signal.
  * @throws {ConnectionLostError} if no connection could be made.
  * @throws {StreamTimeoutError} if `timeout` passed.
+ * @throws {RangeError} if `timeout` is out of its range.
  * @throws {TypeError} if `path` is too long.
  */
 export function createUnixStream(

@@ -29,8 +29,9 @@ export interface ConnectOptions extends ConnectUnixOptions {
   /** Deadline of each attempt, with TLS, in milliseconds, 10,000 by default; 0 is none. */
   timeout?: number;
   /**
-   * How often to try in all, 1 by default. The waits between attempts grow from
-   * 100 ms to 5 s, each shortened at random.
+   * How often to try in all, 1 by default. Every failure that is a `StreamError` is
+   * tried again, an untrusted certificate too; misuse and a missing permission are
+   * not. The waits between attempts grow from 100 ms to 5 s, each shortened at random.
    */
   attempts?: number;
 }

@@ -9,8 +9,8 @@ import { DEFAULT_BUFFER_SIZE, MAX_BUFFER_SIZE } from "./constants.ts";
 /** Options of {@linkcode BufferedStream}. */
 export interface BufferedStreamOptions {
   /**
-   * How many bytes of small writes are gathered, 1 to `MAX_BUFFER_SIZE`;
-   * `DEFAULT_BUFFER_SIZE` by default. The stream holds up to twice as much.
+   * How many bytes of small writes are gathered, 1 to 1,048,576, 8192 by default.
+   * The stream holds up to twice as much.
    */
   bufferSize?: number;
 }

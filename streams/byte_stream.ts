@@ -98,7 +98,8 @@ export abstract class ByteStream implements ByteStreamPair, AsyncDisposable {
    * Reads exactly `count` bytes.
    *
    * An aborted read loses nothing: what arrives later is there for the next.
-   * The bytes belong to the caller; they may be a view of up to 64 KiB.
+   * The bytes belong to the caller; they may be a view of a larger chunk of the
+   * transport, about 64 KiB at most from a socket, which they keep alive.
    *
    * @param count How many bytes; 0 gives an empty array.
    * @param options A signal to give the read up with.

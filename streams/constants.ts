@@ -5,9 +5,7 @@ export const DEFAULT_BUFFER_SIZE = 8192;
 export const MAX_BUFFER_SIZE = 1_048_576;
 
 /**
- * The size of the chunks that large transfers are made of, in bytes. A channel ends
- * a chunk that has as much: over TCP it has no more, elsewhere it ends behind the
- * frame that makes it full. A payload too long to be copied goes out in pieces of 1 MiB,
- * or of this size with encryption or `stallTimeout`.
+ * The size of a full chunk, in bytes: a channel that gathers what it sends ends a
+ * chunk that has as much. A long message can leave in larger ones.
  */
 export const STREAM_CHUNK_SIZE = 64_000;

@@ -18,7 +18,11 @@ export type { ConnectOptions, ConnectTlsOptions, ConnectUnixOptions };
 
 /** Options of a {@linkcode SocketStream}. */
 export interface SocketStreamOptions {
-  /** Whether small writes leave at once (Nagle's algorithm off), on by default. */
+  /**
+   * Whether small writes leave at once (Nagle's algorithm off), on by default. TCP
+   * alone: on TLS, where the platform does not let us, and on Unix sockets, which
+   * do not wait, it has no effect.
+   */
   noDelay?: boolean;
 }
 
@@ -28,7 +32,8 @@ export interface SocketStreamOptions {
  * Half close works on all three. Nagle's algorithm is off unless asked for, but
  * on TLS connections that were accepted, or made with a client certificate, where
  * the platform cannot turn it off. A new stream holds a read buffer of 256 bytes,
- * an idle one as much as came last at once, if that was at most 64 KiB.
+ * an idle one of 4 KiB or less, or of as much as came last at once, if that was
+ * more and at most 64 KiB.
  *
  * Permissions: `--allow-net` for TCP and TLS, `--allow-net`, `--allow-read` and
  * `--allow-write` for Unix sockets, `--allow-read` for certificate files.
@@ -136,6 +141,7 @@ export class SocketStream extends ByteStream {
    * @param options Deadline and signal.
    * @throws {ConnectionLostError} if no connection could be made.
    * @throws {StreamTimeoutError} if `timeout` passed.
+   * @throws {RangeError} if `timeout` is out of its range.
    * @throws {TypeError} if `path` is too long.
    */
   static async connectUnix(
