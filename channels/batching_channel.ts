@@ -16,8 +16,9 @@ export interface BatchingChannelOptions {
  *
  * A batch leaves, in one write, when it holds `batchSize` messages, when
  * `batchTimeout` has passed since its first one, when it has 64,000 bytes, and
- * at `flush()`, at `close()`, and when `writable` is closed. The rest of a long message, the beginning of which has
- * left, is not held back. The peer needs to know nothing.
+ * at `flush()`, at `close()`, and when `writable` is closed. The rest of a long
+ * message, the beginning of which has left, is not held back. The peer needs to know
+ * nothing.
  *
  * A plain `Channel` gathers what is sent while a write is under way, at no cost
  * in time. This one is for many small messages that come one by one and may be
