@@ -3,6 +3,11 @@
  *
  * ```sh
  * deno run -A jsr:@sluice/sluice/cli listen --echo 127.0.0.1:7000
+ * ```
+ *
+ * listens until Ctrl-C. In another terminal:
+ *
+ * ```sh
  * echo ping | deno run -A jsr:@sluice/sluice/cli connect 127.0.0.1:7000
  * deno run -A jsr:@sluice/sluice/cli bench 127.0.0.1:7000
  * ```
