@@ -17,7 +17,22 @@ export interface MessageDecompressionStreamOptions {
  *   the stage with a `CompressionError`. The platform's `DecompressionStream`
  *   takes data cut short for whole, and has no bound.
  *
- * See {@linkcode MessageCompressionStream} for an example.
+ * @example
+ * ```ts
+ * import { CompressionError, MessageDecompressionStream } from "@sluice/sluice";
+ * import { assertEquals, assertRejects } from "@std/assert";
+ *
+ * // What Python's zlib.compress(b"hi") gives.
+ * const data = Uint8Array.fromHex("789ccbc80400013b00d2");
+ * const inflate = (maxMessageSize?: number) =>
+ *   Array.fromAsync(
+ *     ReadableStream.from([data])
+ *       .pipeThrough(new MessageDecompressionStream({ maxMessageSize })),
+ *   );
+ *
+ * assertEquals(await inflate(), [new TextEncoder().encode("hi")]);
+ * await assertRejects(() => inflate(1), CompressionError); // Larger than allowed.
+ * ```
  */
 export class MessageDecompressionStream
   extends TransformStream<Uint8Array, Uint8Array> {

@@ -29,8 +29,30 @@ const MAX_JOINED = 16_384;
  * - A chunk that is read belongs to the reader, and its memory is 64 KiB at most.
  * - Up to 8 records are decrypted at a time, and back-pressure is kept up.
  *
- * See {@linkcode RecordEncryptionStream} for where keys come from, and for an
- * example.
+ * See {@linkcode RecordEncryptionStream} for where keys come from.
+ *
+ * @example
+ * ```ts
+ * import {
+ *   EncryptionError,
+ *   RecordDecryptionStream,
+ *   RecordEncryptionStream,
+ * } from "@sluice/sluice";
+ * import { assertEquals, assertRejects } from "@std/assert";
+ * import { toBytes } from "@std/streams";
+ *
+ * const key = crypto.getRandomValues(new Uint8Array(32)); // For this stream alone.
+ * const data = new TextEncoder().encode("secret");
+ * const records = await toBytes(
+ *   ReadableStream.from([data]).pipeThrough(new RecordEncryptionStream(key)),
+ * );
+ * const open = (bytes: Uint8Array) =>
+ *   toBytes(ReadableStream.from([bytes]).pipeThrough(new RecordDecryptionStream(key)));
+ *
+ * assertEquals(await open(records), data);
+ * records[records.length - 1]! ^= 1; // One bit of the last tag.
+ * await assertRejects(() => open(records), EncryptionError);
+ * ```
  */
 export class RecordDecryptionStream
   implements TransformStream<Uint8Array, Uint8Array> {

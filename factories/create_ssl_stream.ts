@@ -24,6 +24,31 @@ export type CreateSslStreamOptions = ConnectTlsOptions;
  * @throws {RangeError} if `port`, `attempts` or `timeout` is out of its range.
  * @throws {TypeError} if options are combined that the platform cannot honour
  * together.
+ *
+ * @example With an authority of one's own
+ * ```ts ignore
+ * import { createSslStream } from "@sluice/sluice";
+ *
+ * await using stream = await createSslStream("internal.example.com", 7443, {
+ *   caCerts: ["ca.pem"],
+ *   alpnProtocols: ["sluice"],
+ * });
+ * ```
+ *
+ * @example What does not prove itself is refused, here a server that speaks no TLS
+ * ```ts
+ * import { ConnectionLostError, createSslStream, listen } from "@sluice/sluice";
+ * import { assertRejects } from "@std/assert";
+ *
+ * using listener = listen({ port: 0 });
+ * const refusing = assertRejects(
+ *   () => createSslStream("127.0.0.1", listener.addr.port, { timeout: 3000 }),
+ *   ConnectionLostError,
+ * );
+ * await using server = await listener.accept();
+ * await server.write(new TextEncoder().encode("hello"));
+ * await refusing;
+ * ```
  */
 export function createSslStream(
   host: string,

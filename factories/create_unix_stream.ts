@@ -18,6 +18,24 @@ export type CreateUnixStreamOptions = ConnectUnixOptions;
  * @throws {StreamTimeoutError} if `timeout` passed.
  * @throws {RangeError} if `timeout` is out of its range.
  * @throws {TypeError} if `path` is too long.
+ *
+ * @example
+ * ```ts
+ * import { createUnixStream, listen } from "@sluice/sluice";
+ * import { assertEquals } from "@std/assert";
+ *
+ * if (Deno.build.os !== "windows") { // Where the platform has no Unix sockets.
+ *   const folder = await Deno.makeTempDir(); // Of mode 700: only we may connect.
+ *   {
+ *     using listener = listen({ path: `${folder}/socket` });
+ *     await using client = await createUnixStream(`${folder}/socket`);
+ *     await using server = await listener.accept();
+ *     await client.write(new Uint8Array([1, 2, 3]));
+ *     assertEquals(await server.read(3), new Uint8Array([1, 2, 3]));
+ *   }
+ *   await Deno.remove(folder);
+ * }
+ * ```
  */
 export function createUnixStream(
   path: string,

@@ -34,6 +34,47 @@ export let directionsOf: (
  *
  * `read` and `write` are for calls in turn, `readable` and `writable` for
  * pipes; a direction whose web stream is locked by a pipe refuses the calls.
+ *
+ * @example A transport of one's own, which reads back what it was written
+ * ```ts
+ * import { ByteStream, type ByteTransport } from "@sluice/sluice";
+ * import { assertEquals } from "@std/assert";
+ *
+ * class EchoTransport implements ByteTransport {
+ *   readonly #pipe = new TransformStream<Uint8Array, Uint8Array>();
+ *   readonly #reader = this.#pipe.readable.getReader();
+ *   readonly #writer = this.#pipe.writable.getWriter();
+ *
+ *   async read(): Promise<Uint8Array | null> {
+ *     return (await this.#reader.read()).value ?? null;
+ *   }
+ *   async write(data: Uint8Array): Promise<void> {
+ *     await this.#writer.write(new Uint8Array(data)); // The caller may reuse its memory.
+ *   }
+ *   async closeWrite(): Promise<void> {
+ *     await this.#writer.close();
+ *   }
+ *   async close(): Promise<void> {
+ *     await this.abort(new Error("The stream was closed"));
+ *   }
+ *   async abort(reason: unknown): Promise<void> {
+ *     await this.#writer.abort(reason).catch(() => {});
+ *   }
+ * }
+ *
+ * class EchoStream extends ByteStream {
+ *   constructor() {
+ *     super(new EchoTransport(), { transport: "echo" });
+ *   }
+ * }
+ *
+ * await using stream = new EchoStream();
+ * const writing = stream.write(new Uint8Array([1, 2, 3]));
+ * assertEquals(await stream.read(3), new Uint8Array([1, 2, 3]));
+ * await writing;
+ * await stream.closeWrite();
+ * assertEquals(await stream.read(1), null);
+ * ```
  */
 export abstract class ByteStream implements ByteStreamPair, AsyncDisposable {
   static {

@@ -9,6 +9,8 @@
  *
  * An error that a method rejects with becomes the failure of the whole stream.
  * One that is not a `StreamError` is wrapped in a `ConnectionLostError`.
+ *
+ * See {@linkcode ByteStream} for an example of one.
  */
 export interface ByteTransport {
   /**
