@@ -11,11 +11,15 @@ export function assertMessage(message: Uint8Array, action: string): void {
   }
 }
 
-/** Refuses what is no chunk of the wire. */
-export function assertChunk(chunk: Uint8Array): void {
+/**
+ * Refuses what is no chunk of bytes.
+ *
+ * @param action What was to be done with it: `decode frames`, `encrypt`, ...
+ */
+export function assertChunk(chunk: Uint8Array, action: string): void {
   if (!(chunk instanceof Uint8Array)) {
     throw new TypeError(
-      `Cannot decode frames as each chunk must be a Uint8Array: current type is ${typeof chunk}`,
+      `Cannot ${action} as each chunk must be a Uint8Array: current type is ${typeof chunk}`,
     );
   }
 }

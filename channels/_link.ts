@@ -37,7 +37,8 @@ export class Link implements PipelineHooks {
   /**
    * Whether a payload may be handed on as it is. Our own streams are done with a
    * chunk when its write has settled, encryption has copied it when it takes the
-   * next. Any other pair may well pass it on.
+   * next. Any other pair may well pass it on. A batch holds it, and what it hands
+   * on is used again, which must not happen to memory of a user.
    */
   readonly lends: boolean;
   /** How far it has ended. */
@@ -68,7 +69,7 @@ export class Link implements PipelineHooks {
       config;
     const ours = stream instanceof ByteStream;
     assertUnlocked(stream, "open channel");
-    this.lends = ours || open !== undefined;
+    this.lends = open !== undefined || ours && batching === undefined;
     this.#stream = stream;
     this.#config = config;
     this.#decoder = new FrameDecoder(maxMessageSize, heartbeat !== undefined);

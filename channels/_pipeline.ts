@@ -119,7 +119,7 @@ export class Pipeline {
       for (;;) {
         const chunk = await this.#inbound.next();
         if (chunk === undefined) break;
-        assertChunk(chunk);
+        assertChunk(chunk, "decode frames");
         this.bytesReceived += chunk.byteLength;
         if (chunk.byteLength >= LARGE_CHUNK) tuneHeap();
         const batch = this.#decode(chunk);

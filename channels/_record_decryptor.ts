@@ -1,4 +1,5 @@
 import { ConnectionLostError } from "../errors.ts";
+import { assertChunk } from "./_assert_message.ts";
 import type { ChunkStage, StageSink } from "./_chunk_stage.ts";
 import { notAuthentic } from "./_encryption_error.ts";
 import { OrderedResults } from "./_ordered_results.ts";
@@ -41,6 +42,7 @@ export class RecordDecryptor implements ChunkStage {
   }
 
   write(chunk: Uint8Array): Promise<void> | undefined {
+    assertChunk(chunk, "decrypt");
     this.#parsing = true;
     return this.#openAll(this.#parser.parse(inArrayBuffer(chunk)));
   }

@@ -1,4 +1,5 @@
 import { STREAM_CHUNK_SIZE } from "../streams/constants.ts";
+import { assertChunk } from "./_assert_message.ts";
 import type { ChunkStage, StageSink } from "./_chunk_stage.ts";
 import { OrderedResults } from "./_ordered_results.ts";
 import {
@@ -53,6 +54,8 @@ export class RecordEncryptor implements ChunkStage {
   }
 
   write(chunk: Uint8Array): Promise<void> | undefined {
+    // What cannot be copied would send what the plaintext buffer held before.
+    assertChunk(chunk, "encrypt");
     // Almost always there is nothing to wait for.
     if (chunk.byteLength > MAX_BODY_LENGTH || this.#mustWait()) {
       return this.#sealAll(chunk);

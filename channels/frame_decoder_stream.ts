@@ -71,7 +71,7 @@ function deframing(
 ): TransformStream<Uint8Array, FrameBatch> {
   return new TransformStream({
     transform(chunk, controller) {
-      assertChunk(chunk);
+      assertChunk(chunk, "decode frames");
       const batch = new FrameBatch();
       try {
         decoder.decode(chunk, batch);

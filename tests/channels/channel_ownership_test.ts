@@ -12,11 +12,13 @@ import {
   type Ends,
   frameOf,
   JOINTS,
+  memoryEnds,
   noise,
   pairOf,
   runDeno,
   settle,
 } from "./_support.ts";
+import { CHUNK_CAPACITY, takeBuffer } from "../../channels/_chunk_pool.ts";
 import { ScriptedStream, ScriptedTransport } from "../streams/_scripted.ts";
 
 /** Options of channels that pass a message on in different ways. */
@@ -324,3 +326,23 @@ Deno.test("Channel goes on after a chunk of any length on a pair that takes memo
     assertEquals(await far.recv(), noise(size));
   }
 });
+
+for (const stallTimeout of [0, 5000]) {
+  Deno.test(`BatchingChannel never writes into a message that lies in memory of the pool, stallTimeout ${stallTimeout}`, async () => {
+    // As what a channel wrote to somebody else's stream does.
+    const message = takeBuffer(CHUNK_CAPACITY);
+    const batching = { size: 3, timeout: 5 };
+    await using channels = await channelsOver(memoryEnds(), {
+      batching,
+      stallTimeout,
+    });
+    const { near, far } = channels;
+    const received = far.recv();
+    await near.send(message);
+    await near.flush();
+    assertEquals(await received, message);
+    for (let i = 0; i < 10; i++) {
+      assert(takeBuffer(CHUNK_CAPACITY).buffer !== message.buffer);
+    }
+  });
+}

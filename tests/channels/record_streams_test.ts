@@ -491,3 +491,19 @@ Deno.test("The record stages copy their key and refuse misuse", async () => {
     assertThrows(() => new Stage(KEY, { sender }), TypeError, "client");
   }
 });
+
+for (const Stage of [RecordEncryptionStream, RecordDecryptionStream]) {
+  Deno.test(`${Stage.name} refuses what is no Uint8Array, and lets nothing out`, async () => {
+    for (
+      const chunk of [new ArrayBuffer(40), new DataView(KEY.buffer), "text", 7]
+    ) {
+      const { writable, readable } = new Stage(KEY);
+      const read = reasonOf(readable.pipeTo(new WritableStream()));
+      const write = writable.getWriter().write(
+        chunk as unknown as Uint8Array<ArrayBuffer>,
+      );
+      assertInstanceOf(await reasonOf(write), TypeError);
+      assertInstanceOf(await read, TypeError);
+    }
+  });
+}
