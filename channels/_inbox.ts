@@ -29,6 +29,8 @@ export class Inbox {
   #watchers: Set<() => void> | undefined;
   #resume: (() => void) | undefined;
   #over: { readonly failure?: unknown } | undefined;
+  /** Until when nothing is read of what comes after the end. */
+  #paused: PromiseWithResolvers<void> | undefined;
   #taken = 0;
 
   /**
@@ -57,7 +59,8 @@ export class Inbox {
 
   /** Appends messages; settles once there is room for more. */
   push(batch: FrameBatch): Promise<void> | undefined {
-    if (this.#over) return nextTurn(); // An endless source must not hold up the end.
+    // An endless source must not hold up the end.
+    if (this.#over) return this.#paused?.promise ?? nextTurn();
     if (batch.size === 0) return;
     this.#queuedBytes += batch.queueSize;
     if (this.#batch === undefined) this.#batch = batch;
@@ -77,6 +80,17 @@ export class Inbox {
     return promise;
   }
 
+  /** Has what comes after the end wait. */
+  pause(): void {
+    this.#paused = Promise.withResolvers();
+  }
+
+  /** Drops what comes after the end. */
+  resume(): void {
+    this.#paused?.resolve();
+    this.#paused = undefined;
+  }
+
   /** The peer has ended; what is queued is still handed out. */
   end(): void {
     if (this.#over) return;
@@ -93,6 +107,7 @@ export class Inbox {
     }
     this.#notify();
     this.#resumeReading(); // So that the pipeline can come to its end.
+    this.resume();
   }
 
   /** Forgets what is queued. */
@@ -107,11 +122,12 @@ export class Inbox {
   take(): Uint8Array | undefined {
     const batch = this.#batch;
     if (batch === undefined) return undefined;
-    this.#taken++;
     const { isCompressed } = batch;
     const payload = batch.take();
     if (batch.size === 0) this.#finish(batch);
-    return isCompressed ? this.#inflater.inflate(payload) : payload;
+    const message = isCompressed ? this.#inflater.inflate(payload) : payload;
+    this.#taken++;
+    return message;
   }
 
   /** The next message, or `null` at the end. */

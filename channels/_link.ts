@@ -57,7 +57,14 @@ export class Link implements PipelineHooks {
   #endsOutbound = false;
   /** Whether all that was accepted has been handed to the transport, but for the end. */
   #allSent = false;
+  /** How many messages had surely left at the last heartbeat. */
+  #left = 0;
+  /** Why a heartbeat could not be sent. */
+  #unreachable: { readonly reason: unknown } | undefined;
+  /** Whether we have ended receiving, and there may be more to read. */
+  #cancelled = false;
   #closing: Promise<void> | undefined;
+  #releasing: Promise<void> | undefined;
   #lingering: AbortController | undefined;
 
   constructor(
@@ -97,6 +104,10 @@ export class Link implements PipelineHooks {
   get refusal(): { readonly reason: unknown } | undefined {
     const { failure, closing } = this.ending;
     if (failure || !this.#endsOutbound) return failure;
+    if (this.#unreachable) {
+      this.fail(this.#unreachable.reason); // Now that something is lost.
+      return this.#unreachable;
+    }
     return {
       reason: new StreamClosedError(
         closing
@@ -127,11 +138,16 @@ export class Link implements PipelineHooks {
     return this.#outboundEnd.promise;
   }
 
-  /** Ends receiving: what arrives from now on is not wanted. */
+  /**
+   * Ends receiving: what arrives from now on is not wanted. A stream of our own is
+   * read again when it is let go of, see #linger.
+   */
   cancelInbound(reason: unknown): void {
-    this.#end("inbound");
+    this.#cancelled = true;
+    if (this.#stream instanceof ByteStream) this.inbox.pause();
+    else this.#pipeline?.cancelInbound(reason);
     this.inbox.drop();
-    this.#pipeline?.cancelInbound(reason);
+    this.#end("inbound");
   }
 
   /** Sends what was accepted within the deadline, then ends everything. */
@@ -174,11 +190,15 @@ export class Link implements PipelineHooks {
 
   onInboundEnd(): void {
     this.#peerEnded = true;
+    this.#cancelled = false;
     this.#end("inbound");
   }
 
   onInboundFailure(error: unknown): void {
-    if (this.ending.inboundOver) return; // We have ended it ourselves.
+    if (this.ending.inboundOver) { // We have ended it ourselves.
+      this.#cancelled = false;
+      return this.#lingering?.abort();
+    }
     // What comes after a close() is dropped, whatever it is. That somebody has
     // interfered is told even then.
     const dropped = this.ending.closing && !(error instanceof EncryptionError);
@@ -190,10 +210,18 @@ export class Link implements PipelineHooks {
     this.#end("outbound");
   }
 
-  /** A peer that has ended, and is gone for good, misses no end of ours. */
   onOutboundFailure(error: unknown): void {
-    if (this.#peerEnded && this.#allSent) this.#end("outbound");
-    else this.fail(toStreamError(error, "send message"));
+    // A peer that has ended, and is gone for good, misses no end of ours.
+    if (this.#peerEnded && this.#allSent) return this.#end("outbound");
+    const reason = toStreamError(error, "send message");
+    if (this.#endsOutbound || this.outbox.accepted > this.#left) {
+      return this.fail(reason);
+    }
+    // It was a heartbeat: perhaps to a peer that has closed, and whose last messages,
+    // and end, are still to be received.
+    this.#unreachable = { reason };
+    this.#endsOutbound = true;
+    this.#end("outbound");
   }
 
   async #open(open: StageOpener): Promise<void> {
@@ -231,23 +259,29 @@ export class Link implements PipelineHooks {
 
   /** Starts the timers that the options ask for. */
   #watch(pipeline: Pipeline): void {
-    const { stallTimeout, heartbeat, batching } = this.#config;
+    const { stallTimeout, heartbeat } = this.#config;
     if (stallTimeout === 0 && heartbeat === undefined) return;
     this.#liveness = new Liveness({ stallTimeout, heartbeat }, {
       sent: () => pipeline.bytesSent,
       received: () => pipeline.bytesRead,
       receiving: () => this.#decoder.pending,
       sending: () => this.outbox.queuedBytes > 0 || pipeline.writing,
-      listening: () => !this.inbox.full && !this.ending.inboundOver,
-      beat: () => {
-        if (this.#endsOutbound) return;
-        this.outbox.put(EMPTY, false);
-        // A batch must not hold it: the peer would give us up.
-        if (batching) this.outbox.barrier();
-      },
+      // After a close() nothing is received, and its own deadline holds.
+      listening: () =>
+        !this.inbox.full && !this.ending.inboundOver && !this.ending.closing,
+      beat: () => this.#beat(),
       fail: (error) => this.fail(error),
     });
     this.#liveness.start();
+  }
+
+  #beat(): void {
+    if (this.#endsOutbound) return;
+    const { accepted } = this.outbox;
+    // A batch must not hold the beat, as the peer would give us up, and goes with it.
+    if (this.#config.batching) this.outbox.beat();
+    this.outbox.barrier().then(() => this.#left = accepted, () => {});
+    if (!this.#config.batching) this.outbox.beat();
   }
 
   #end(direction: "inbound" | "outbound"): void {
@@ -290,8 +324,19 @@ export class Link implements PipelineHooks {
       clearTimeout(timer);
     }
     this.#liveness?.stop();
-    await this.#linger();
     await this.#release();
+  }
+
+  /** Lets go of the stream, once; our direction has ended by then, or all has failed. */
+  #release(): Promise<void> {
+    return this.#releasing ??= (async () => {
+      await this.#linger();
+      this.ending.inboundOver = true;
+      if (this.#stream instanceof ByteStream) await this.#stream.close();
+      if (this.ending.failure) return;
+      this.#pipeline?.cancelInbound(undefined);
+      this.ending.finish();
+    })();
   }
 
   /**
@@ -300,24 +345,16 @@ export class Link implements PipelineHooks {
    * peer would lose what we sent last.
    */
   async #linger(): Promise<void> {
-    if (this.ending.failure || this.ending.inboundOver) return;
+    const { failure, inboundOver } = this.ending;
+    if (failure || inboundOver && !this.#cancelled) return;
     this.#lingering = new AbortController();
+    this.inbox.resume();
     await untilQuiet(
-      () => this.#pipeline?.bytesReceived ?? 0,
+      () => this.#pipeline?.bytesRead ?? 0,
       Math.min(this.#config.closeTimeout, MAX_LINGER),
       this.#lingering.signal,
     );
   }
-
-  /** Lets go of the stream; our direction has ended by then, or all has failed. */
-  async #release(): Promise<void> {
-    this.ending.inboundOver = true;
-    if (this.#stream instanceof ByteStream) await this.#stream.close();
-    if (this.ending.failure) return;
-    this.#pipeline?.cancelInbound(undefined);
-    this.ending.finish();
-  }
 }
 
-const EMPTY = new Uint8Array(0);
 const NO_TRAFFIC = { bytesSent: 0, bytesReceived: 0, writes: 0 };

@@ -69,7 +69,7 @@ export interface ChannelOptions {
   /**
    * How many bytes may be queued each way, 131,072 by default: above it
    * `send()` waits, and reading stops until `recv()` has caught up. One message
-   * may exceed it by itself.
+   * may exceed it by itself. With encryption up to 640 KiB more are in work each way.
    */
   highWaterMark?: number;
   /**
@@ -125,7 +125,7 @@ export function resolveOptions({
     batching: batching ? resolveBatching(batching) : undefined,
     highWaterMark,
     stallTimeout,
-    heartbeat,
+    heartbeat: heartbeat || undefined,
     closeTimeout,
   };
 }

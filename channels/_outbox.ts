@@ -39,6 +39,7 @@ export class Outbox implements ChunkSource {
   #readable: ReadableStream<Uint8Array> | undefined;
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   #queuedBytes = 0;
+  #accepted = 0;
   /** The chunk that was handed out last, until the first stage has consumed it. */
   #underWay: EncodedChunk | undefined;
   /** Its length: a stream may have taken its memory away by then. */
@@ -96,6 +97,11 @@ export class Outbox implements ChunkSource {
     return this.#queuedBytes;
   }
 
+  /** How many messages were accepted so far; heartbeats are none. */
+  get accepted(): number {
+    return this.#accepted;
+  }
+
   /** Messages in the chunk that was handed out last. */
   get framesUnderWay(): number {
     return this.#underWay?.frames ?? 0;
@@ -123,13 +129,13 @@ export class Outbox implements ChunkSource {
    * longer in use.
    */
   put(payload: Uint8Array, compressed: boolean): Promise<void> | undefined {
-    const waits = this.#endOfTurn !== undefined;
-    const alone = this.#taker !== undefined && !waits;
-    const copied = this.#encoder.encode(payload, compressed, alone);
-    this.#queuedBytes += payload.byteLength + FRAME_OVERHEAD;
-    if (!waits || this.#encoder.hasFullChunk) this.#wakeUp();
-    if (copied) return undefined;
-    return this.#recycles ? appendTo(this.#borrowed) : this.barrier();
+    this.#accepted++;
+    return this.#append(payload, compressed);
+  }
+
+  /** Accepts a heartbeat. */
+  beat(): void {
+    this.#append(EMPTY, false);
   }
 
   /**
@@ -206,6 +212,19 @@ export class Outbox implements ChunkSource {
     this.#wakeUp();
   }
 
+  #append(
+    payload: Uint8Array,
+    compressed: boolean,
+  ): Promise<void> | undefined {
+    const waits = this.#endOfTurn !== undefined;
+    const alone = this.#taker !== undefined && !waits;
+    const copied = this.#encoder.encode(payload, compressed, alone);
+    this.#queuedBytes += payload.byteLength + FRAME_OVERHEAD;
+    if (!waits || this.#encoder.hasFullChunk) this.#wakeUp();
+    if (copied) return undefined;
+    return this.#recycles ? appendTo(this.#borrowed) : this.barrier();
+  }
+
   #next(): Promise<Uint8Array | undefined> {
     this.#consumed();
     const settled = this.#encoder.hasFullChunk || this.#ending || this.#failure;
@@ -259,3 +278,5 @@ function appendTo(queue: Fifo<PromiseWithResolvers<void>>): Promise<void> {
   queue.push(resolvers);
   return resolvers.promise;
 }
+
+const EMPTY = new Uint8Array(0);

@@ -84,9 +84,7 @@ export class Pipeline {
     this.#wire = outboundOf(stream);
     const inbound = inboundOf(stream, encryption ?? decoder);
     this.#encrypted = encryption !== undefined;
-    this.#inbound = encryption
-      ? encryption.open(this.#counted(inbound))
-      : inbound;
+    this.#inbound = encryption ? this.#decrypted(encryption, inbound) : inbound;
     const batched = batching
       ? sourceOf(outbox.readable.pipeThrough(batching))
       : outbox;
@@ -119,9 +117,6 @@ export class Pipeline {
       for (;;) {
         const chunk = await this.#inbound.next();
         if (chunk === undefined) break;
-        assertChunk(chunk, "decode frames");
-        this.bytesReceived += chunk.byteLength;
-        if (chunk.byteLength >= LARGE_CHUNK) tuneHeap();
         const batch = this.#decode(chunk);
         const messages = batch.size;
         const room = this.#inbox.push(batch);
@@ -152,6 +147,22 @@ export class Pipeline {
     }
   }
 
+  /** `source` decrypted. What is not authentic ends both directions, even if nobody reads. */
+  #decrypted(encryption: Encryption, source: ChunkSource): ChunkSource {
+    const plaintext = encryption.open(this.#counted(source), (error) => {
+      try {
+        // What came before it, and waits for a reader who is behind, is still received.
+        for (let chunk; (chunk = plaintext.take(Infinity));) {
+          this.#inbox.push(this.#decode(chunk));
+        }
+      } catch (earlier) {
+        return this.#hooks.onInboundFailure(earlier);
+      }
+      this.#hooks.onInboundFailure(error);
+    });
+    return plaintext;
+  }
+
   /** `source`, whose bytes are counted before they are decrypted. */
   #counted(source: ChunkSource): ChunkSource {
     return {
@@ -165,6 +176,9 @@ export class Pipeline {
   }
 
   #decode(chunk: Uint8Array): FrameBatch {
+    assertChunk(chunk, "decode frames");
+    this.bytesReceived += chunk.byteLength;
+    if (chunk.byteLength >= LARGE_CHUNK) tuneHeap();
     const batch = new FrameBatch();
     try {
       this.#decoder.decode(chunk, batch);

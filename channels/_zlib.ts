@@ -1,5 +1,6 @@
 import { CompressionError } from "../errors.ts";
 import { builtin } from "../streams/_builtin.ts";
+import { MAX_NEIGHBOURS } from "./_message_pool.ts";
 
 /** The smallest and largest piece that zlib puts its output together from, in bytes. */
 const MIN_PIECE = 256;
@@ -69,7 +70,9 @@ export function inflate(data: Uint8Array, maxSize: number): Uint8Array {
   if (output.byteLength > maxSize) {
     throw new CompressionError(tooLarge(maxSize));
   }
-  return plainView(output);
+  const message = plainView(output);
+  const reserve = message.buffer.byteLength - message.byteLength;
+  return reserve > MAX_NEIGHBOURS ? message.slice() : message;
 }
 
 /** Refuses what is no compression level of zlib. */

@@ -31,13 +31,16 @@ export interface ChannelStats {
   readonly messagesSent: number;
   /** Messages handed out by `recv()`. */
   readonly messagesReceived: number;
-  /** Bytes handed to the transport, with all framing and encryption. */
+  /** Bytes handed to the transport, with all framing and encryption, but for a handshake. */
   readonly bytesSent: number;
   /** Bytes of frames received, after decryption. */
   readonly bytesReceived: number;
   /** Writes to the transport. */
   readonly writes: number;
-  /** Bytes accepted by `send()` that have not left yet. */
+  /**
+   * Bytes accepted by `send()` that have not left yet; of what was, batching holds
+   * one batch more, and encryption up to 640 KiB.
+   */
   readonly queuedBytes: number;
 }
 
@@ -80,7 +83,6 @@ export interface ChannelStats {
 export class Channel implements AsyncIterable<Uint8Array>, AsyncDisposable {
   readonly #link: Link;
   readonly #config: ChannelConfig;
-  #messagesSent = 0;
   #readable: ReadableStream<Uint8Array> | undefined;
   #writable: WritableStream<Uint8Array> | undefined;
 
@@ -124,7 +126,7 @@ export class Channel implements AsyncIterable<Uint8Array>, AsyncDisposable {
     const { inbox, outbox, traffic } = this.#link;
     const { bytesSent, bytesReceived, writes } = traffic;
     return {
-      messagesSent: this.#messagesSent,
+      messagesSent: outbox.accepted,
       messagesReceived: inbox.taken,
       bytesSent,
       bytesReceived,
@@ -275,6 +277,8 @@ export class Channel implements AsyncIterable<Uint8Array>, AsyncDisposable {
     message: Uint8Array,
     options: SendOptions | undefined,
   ): { readonly reason: unknown } | undefined {
+    const refusal = this.#link.refusal;
+    if (refusal) return refusal;
     const { maxMessageSize, heartbeat } = this.#config;
     if (!(message instanceof Uint8Array)) {
       return {
@@ -299,7 +303,7 @@ export class Channel implements AsyncIterable<Uint8Array>, AsyncDisposable {
       };
     }
     if (options?.signal?.aborted) return { reason: options.signal.reason };
-    return this.#link.refusal;
+    return undefined;
   }
 
   /** Accepts a message; what it returns, if anything, must settle before the message is reused. */
@@ -308,7 +312,6 @@ export class Channel implements AsyncIterable<Uint8Array>, AsyncDisposable {
     options: SendOptions | undefined,
   ): Promise<void> | undefined {
     const { outbox, lends } = this.#link;
-    this.#messagesSent++;
     const { compression } = this.#config;
     const compress = options?.compress ?? compression !== undefined;
     const data = compress &&

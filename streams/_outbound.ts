@@ -124,7 +124,10 @@ export class Outbound implements ChunkSink {
     try {
       await this.#transport.write(data);
     } catch (error) {
-      this.#life.fail(toStreamError(error, "write"));
+      const failure = toStreamError(error, "write");
+      // Whoever has it for good decides whether there is still something to read.
+      if (this.#taken) throw failure;
+      this.#life.fail(failure);
     } finally {
       watch?.[Symbol.dispose]();
     }

@@ -6,6 +6,7 @@ import {
   assertRejects,
   assertStrictEquals,
 } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { concat } from "@std/bytes/concat";
 import {
   Channel,
@@ -24,6 +25,7 @@ import {
   pairOf,
   reasonOf,
   settle,
+  tcpEnds,
 } from "./_support.ts";
 
 for (const [joint, ends] of Object.entries(JOINTS)) {
@@ -323,4 +325,47 @@ Deno.test("Channel takes the end of an idle peer for a clean one", async () => {
   assertEquals(await channel.recv(), null);
   assertEquals(channel.closed, false); // We may still send.
   await channel.send(noise(3));
+});
+
+Deno.test("Channel that receives no more loses nothing that it sends before its close(), though the peer sends on", async () => {
+  // The peer takes nothing in before it is asked for.
+  const slow = { highWaterMark: 1 };
+  await using channels = await channelsOver(tcpEnds(), {}, slow);
+  const { near, far } = channels;
+  const sending = (async () => {
+    for (let i = 0; i < 100; i++) {
+      await far.send(noise(1000));
+      await delay(1);
+    }
+  })().catch(() => {}); // Once the other end has gone.
+  for await (const _ of near.readable) break;
+  for (let i = 0; i < 100; i++) await near.send(noise(1000));
+  await near.close();
+  assertEquals(await near.finished, undefined);
+  await sending;
+  for (let i = 0; i < 100; i++) assertEquals(await far.recv(), noise(1000));
+});
+
+Deno.test("Channel that receives no more lets go of the stream when its writable is closed", async () => {
+  await using channels = await channelsOver(tcpEnds());
+  const { near, far } = channels;
+  await near.readable.cancel();
+  await near.writable.close();
+  assertEquals(await near.finished, undefined);
+  assertEquals(await far.recv(), null);
+});
+
+Deno.test("Channel reads nothing for nobody after its readable was cancelled", async () => {
+  const { near: stream, far } = memoryEnds();
+  await using near = new Channel(stream);
+  await near.readable.cancel();
+  let written = 0;
+  const writing = (async () => {
+    for (; written < 100; written++) await far.write(frameOf(noise(60_000)));
+  })();
+  await delay(50);
+  assertLess(written, 5);
+  await near.close();
+  await writing.catch(() => {});
+  await far.close();
 });

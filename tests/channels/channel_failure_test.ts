@@ -147,6 +147,15 @@ for (const [fault, { break: breakIt, type }] of Object.entries(FAULTS)) {
   }
 }
 
+Deno.test("Channel that has failed says so, whatever it is asked to send", async () => {
+  const channel = new Channel(manualPair(), { maxMessageSize: 10 });
+  const reason = new Error("enough");
+  channel.abort(reason);
+  for (const message of [noise(11), "text" as unknown as Uint8Array]) {
+    assertStrictEquals(await reasonOf(channel.send(message)), reason);
+  }
+});
+
 Deno.test("Channel keeps what a foreign failure was as its cause", async () => {
   const cause = new Error("no carrier");
   const pair = manualPair();

@@ -4,12 +4,16 @@ import {
   assertInstanceOf,
   assertLess,
   assertRejects,
+  assertStrictEquals,
 } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { concat } from "@std/bytes/concat";
 import { mock } from "node:test";
 import {
   Channel,
   type ChannelOptions,
+  ConnectionLostError,
+  EncryptedChannel,
   SocketStream,
   StreamTimeoutError,
 } from "@sluice/sluice";
@@ -17,6 +21,7 @@ import {
   frameOf,
   type ManualPair,
   manualPair,
+  memoryEnds,
   noise,
   reasonOf,
   settle,
@@ -429,4 +434,71 @@ Deno.test("Channel over TCP has no timers unless asked for", async () => {
   } finally {
     mock.timers.reset();
   }
+});
+
+const BEATS = { heartbeat: { interval: 20, timeout: 5000 } };
+
+for (
+  const [kind, open] of [
+    ["plain", (stream) => new Channel(stream, BEATS)],
+    ["encrypted", (stream) => new EncryptedChannel(stream, noise(32), BEATS)],
+  ] satisfies [string, (stream: SocketStream) => Channel][]
+) {
+  Deno.test(`Channel with a heartbeat, ${kind}, receives all that a peer sent before its close, however late`, async () => {
+    const { near, far } = await tcpEnds();
+    await using sender = open(near);
+    await using receiver = open(far);
+    const count = 600; // Far more than is read ahead.
+    for (let i = 0; i < count; i++) await sender.send(noise(1000));
+    await sender.close();
+    assertEquals(await sender.finished, undefined);
+    await delay(200); // Beats to nobody.
+    for (let i = 0; i < count; i++) {
+      assertEquals(await receiver.recv(), noise(1000));
+    }
+    assertEquals(await receiver.recv(), null);
+    assertEquals(await receiver.finished, undefined);
+  });
+
+  Deno.test(`Channel with a heartbeat, ${kind}, fails when it has something to send to a peer that has closed`, async () => {
+    const { near, far } = await tcpEnds();
+    await using sender = open(near);
+    await using receiver = open(far);
+    await receiver.ready;
+    for (let i = 0; i < 600; i++) await sender.send(noise(1000));
+    await sender.close();
+    await delay(200);
+    const reason = await reasonOf(receiver.send(noise(1)));
+    assertInstanceOf(reason, ConnectionLostError);
+    assertStrictEquals(await receiver.finished, reason);
+    assertStrictEquals(await reasonOf(receiver.flush()), reason);
+  });
+}
+
+Deno.test("Channel with a heartbeat fails when messages were lost with it", async () => {
+  const { near, far } = memoryEnds();
+  await using channel = new Channel(near, {
+    ...BEATS,
+    batching: { size: 10, timeout: 60_000 },
+  });
+  await channel.send(noise(1)); // It waits for the next beat.
+  await far.close();
+  assertInstanceOf(await channel.finished, ConnectionLostError);
+});
+
+Deno.test("Channel with a stallTimeout sends on in its close(), though the peer stopped within a message", async () => {
+  const { near, far } = await tcpEnds();
+  const channel = new Channel(near, { stallTimeout: 300 });
+  await far.write(frameOf(noise(100)).subarray(0, 50));
+  const sent = channel.send(noise(16 << 20));
+  const closed = channel.close();
+  let received = 0;
+  for await (const chunk of far.readable) {
+    received += chunk.byteLength;
+    await delay(3); // Never for long.
+  }
+  await Promise.all([sent, closed]);
+  assertEquals(await channel.finished, undefined);
+  assertEquals(received, frameOf(noise(16 << 20)).byteLength);
+  await far.close();
 });

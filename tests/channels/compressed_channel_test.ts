@@ -179,6 +179,17 @@ Deno.test("Channel refuses zlib data that is cut short, damaged or followed by o
     // What is delivered is a prefix of what was sent.
     assertStrictEquals(await reasonOf(channel.recv()), reason);
     assertStrictEquals(await reasonOf(channel.send(noise(1))), reason);
+    assertEquals(channel.stats.messagesReceived, 0);
+  }
+});
+
+Deno.test("Channel gives out inflated messages in little more memory than they take", async () => {
+  for (const size of [1, 1000, 33_000, 100_000, 1 << 20]) {
+    const data = zlib(text(size)); // Much smaller, and so a poor guide.
+    const channel = new Channel(pairOf([frameOf(data, { flag: 1 })]));
+    const message = await channel.recv();
+    assertEquals(message, text(size));
+    assertLess(message!.buffer.byteLength, size + 65_537);
   }
 });
 

@@ -7,6 +7,7 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { deadline } from "@std/async/deadline";
 import { concat } from "@std/bytes/concat";
 import { mock } from "node:test";
@@ -28,6 +29,7 @@ import { INITIATOR, KEY, recordTranscript, RESPONDER } from "./_secure.ts";
 import {
   around,
   bareEnds,
+  cut,
   type Ends,
   frameOf,
   isPending,
@@ -462,4 +464,71 @@ Deno.test("EncryptedChannel says what its stream is closed with after a failed s
   assertInstanceOf(await reasonOf(near.send(noise(1))), StreamClosedError);
   assertEquals(await far.recv(), null);
   await far.close();
+});
+
+/** Passes on what one end of a connection sends to another, as `pass` gives it. */
+function relay(
+  from: ByteStreamPair,
+  to: ByteStreamPair,
+  pass: (chunk: Uint8Array) => AsyncIterable<Uint8Array> | Uint8Array[],
+): Promise<void> {
+  const passing = new TransformStream<Uint8Array, Uint8Array>({
+    async transform(chunk, controller) {
+      for await (const part of pass(chunk)) controller.enqueue(part);
+    },
+  });
+  return from.readable.pipeThrough(passing).pipeTo(to.writable);
+}
+
+Deno.test("EncryptedChannel fails both ways at a forged record, though nobody receives, and keeps what came before", async () => {
+  const [left, right] = [memoryEnds(), memoryEnds()];
+  await using near = new EncryptedChannel(left.near, KEY);
+  await using far = new EncryptedChannel(right.near, KEY, { highWaterMark: 1 });
+  let forging = false;
+  const relays = Promise.allSettled([
+    relay(left.far, right.far, (chunk) => {
+      const passed = chunk.slice();
+      if (forging) passed[passed.length - 1]! ^= 1;
+      return [passed];
+    }),
+    relay(right.far, left.far, (chunk) => [chunk]),
+  ]);
+  for (const size of [5, 6, 7]) {
+    await near.send(noise(size));
+    await near.flush();
+  }
+  await settle();
+  forging = true;
+  await near.send(noise(8));
+  const error = await far.finished;
+  assertInstanceOf(error, EncryptionError);
+  assertStrictEquals(await reasonOf(far.send(noise(1))), error);
+  for (const size of [5, 6, 7]) assertEquals(await far.recv(), noise(size));
+  assertStrictEquals(await reasonOf(far.recv()), error);
+  near.abort();
+  await relays;
+});
+
+Deno.test("EncryptedChannel that is closed reads on while a record arrives in small pieces", async () => {
+  const [left, right] = [memoryEnds(), memoryEnds()];
+  await using near = new EncryptedChannel(left.near, KEY);
+  await using far = new EncryptedChannel(right.near, KEY);
+  let passed = 0;
+  const relays = Promise.allSettled([
+    relay(left.far, right.far, (chunk) => [chunk]),
+    relay(right.far, left.far, async function* (chunk) {
+      for (const part of cut(chunk, 500)) {
+        if (chunk.length > 20_000) await delay(4);
+        yield part;
+        passed += part.length;
+      }
+    }),
+  ]);
+  await Promise.all([near.ready, far.ready]);
+  await far.send(noise(30_000));
+  while (passed < 2000) await delay(1);
+  await near.close();
+  assertLess(30_000, passed);
+  await far.close();
+  await relays;
 });
