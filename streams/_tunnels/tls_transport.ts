@@ -140,8 +140,10 @@ export class TlsTransport implements ByteTransport {
     }
   }
 
-  write(data: Uint8Array): Promise<void> {
-    return this.#settle((done) => this.#socket.write(data, done));
+  async write(data: Uint8Array): Promise<void> {
+    // The platform's TLS fails at one of none.
+    if (data.byteLength === 0) return;
+    await this.#settle((done) => this.#socket.write(data, done));
   }
 
   closeWrite(): Promise<void> {

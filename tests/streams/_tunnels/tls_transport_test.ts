@@ -4,7 +4,12 @@ import { ConnectionLostError } from "@sluice/sluice/errors";
 import { ConnTransport } from "../../../streams/_conn_transport.ts";
 import { TlsTransport } from "../../../streams/_tunnels/tls_transport.ts";
 import { certificates } from "../../_certificates.ts";
-import { HOST, serveConns, writeAll } from "../../factories/_tunnel_peers.ts";
+import {
+  echoConn,
+  HOST,
+  serveConns,
+  writeAll,
+} from "../../factories/_tunnel_peers.ts";
 
 /** A target that speaks TLS, sends `size` bytes, and ends. */
 async function serveTls(size: number) {
@@ -41,6 +46,7 @@ async function openTls(port: number, cut = Infinity) {
   );
   return {
     taken: () => taken,
+    write: (data: Uint8Array) => transport.write(data),
     /** Reads to the end, or at least `count` bytes, and tells how many it were. */
     async read(count = Infinity): Promise<number> {
       let length = 0;
@@ -74,6 +80,16 @@ for (const size of [0, 10, 65_536, 1_000_000]) {
     assertEquals(await tls.read(), size);
   });
 }
+
+Deno.test("TLS inside a tunnel takes an empty write, as every stream does", async () => {
+  const { server: identity } = await certificates();
+  await using server = serveConns(echoConn, identity);
+  await using tls = await openTls(server.port);
+  for (const length of [0, 3, 0, 0, 2]) {
+    await tls.write(new Uint8Array(length));
+  }
+  assertEquals(await tls.read(5), 5);
+});
 
 Deno.test("A tunnel that ends without the end of TLS inside it is a ConnectionLostError", async () => {
   await using server = await serveTls(1_000_000);
