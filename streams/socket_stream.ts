@@ -12,6 +12,7 @@ import {
   type ConnectUnixOptions,
 } from "./_connect.ts";
 import { ConnTransport } from "./_conn_transport.ts";
+import { TlsClientTransport } from "./_tls_client_transport.ts";
 import type { ByteTransport } from "./byte_transport.ts";
 
 export type { ConnectOptions, ConnectTlsOptions, ConnectUnixOptions };
@@ -58,7 +59,8 @@ export class SocketStream extends ByteStream {
   /**
    * Makes a stream of a connected socket, which it owns from then on. A TLS
    * connection should have done its `handshake()`, as its errors otherwise
-   * surface at the first read.
+   * surface at the first read. It may be either end of TLS: `close()` does not
+   * wait as it does after {@linkcode connectTls}.
    *
    * @param conn The connection.
    * @param options Whether small writes leave at once; a TCP socket only.
@@ -112,6 +114,11 @@ export class SocketStream extends ByteStream {
    * keeps the socket of a handshake that was given up until the peer says
    * anything or ends it.
    *
+   * `close()` of a stream that has read nothing yet waits for the peer's first
+   * bytes, or its end, half a second at most. The session tickets of TLS 1.3 may
+   * still be on their way: coming to a closed socket they would reset the
+   * connection, and what was written last would be lost.
+   *
    * @param host Host name or IP address, which the certificate must carry.
    * @param port Port, 0 to 65535.
    * @param options Certificates, protocols, and those of {@linkcode connect}.
@@ -128,7 +135,7 @@ export class SocketStream extends ByteStream {
   ): Promise<SocketStream> {
     const conn = await connectTls(host, port, options);
     const { alpnProtocol } = await conn.handshake(); // It is done: this asks for its result.
-    return new SocketStream(new ConnTransport(conn), {
+    return new SocketStream(new TlsClientTransport(new ConnTransport(conn)), {
       ...infoOf(conn),
       ...(alpnProtocol !== null && { alpnProtocol }),
     });

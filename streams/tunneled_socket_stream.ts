@@ -52,7 +52,8 @@ export class TunneledSocketStream extends SocketStream {
   }
 
   /**
-   * Connects through a tunnel, with TLS inside it if asked for.
+   * Connects through a tunnel, with TLS inside it if asked for. With TLS, `close()`
+   * waits as it does after {@linkcode SocketStream.connectTls}.
    *
    * @param host Host name or IP address of the target, as the far end of the
    * tunnel knows it.

@@ -1,6 +1,7 @@
 import { pemText } from "../_connect.ts";
 import { ConnTransport } from "../_conn_transport.ts";
 import { establish } from "../_establish.ts";
+import { TlsClientTransport } from "../_tls_client_transport.ts";
 import type { StreamInfo } from "../byte_stream.ts";
 import type { ByteTransport } from "../byte_transport.ts";
 import {
@@ -216,7 +217,7 @@ async function secured(
   signal: AbortSignal,
 ): Promise<ByteTransport> {
   const { TlsTransport } = await import("./tls_transport.ts");
-  return await TlsTransport.open(inner, tls, signal);
+  return new TlsClientTransport(await TlsTransport.open(inner, tls, signal));
 }
 
 async function tlsParameters(

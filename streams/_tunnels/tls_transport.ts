@@ -47,6 +47,7 @@ export class TlsTransport implements ByteTransport {
   #cut = false;
   /** TLS asked for more while enough was unread. */
   #held = false;
+  #ending: Promise<void> | undefined;
   #news = Promise.withResolvers<void>();
 
   private constructor(inner: ByteTransport, parameters: TlsParameters) {
@@ -147,14 +148,12 @@ export class TlsTransport implements ByteTransport {
   }
 
   closeWrite(): Promise<void> {
-    return this.#settle((done) => this.#socket.end(done));
+    return this.#ending ??= this.#settle((done) => this.#socket.end(done));
   }
 
   async close(): Promise<void> {
     try {
-      if (!this.#socket.writableEnded) {
-        await deadline(this.closeWrite(), END_TIMEOUT);
-      }
+      await deadline(this.closeWrite(), END_TIMEOUT);
     } catch {
       // A peer that takes no end gets none.
     }

@@ -45,6 +45,8 @@ import {
   writeAll,
 } from "./_tunnel_peers.ts";
 
+import { Log } from "./_support.ts";
+
 interface Way {
   readonly name: string;
   readonly peers: Peer[];
@@ -157,6 +159,31 @@ for (const { name, peers, start, halfClose, refused, transport } of WAYS) {
         () => createTunneledStream(HOST, port, { via, tls: wrong }),
         ConnectionLostError,
       );
+    },
+  );
+
+  peerTest(
+    peers,
+    `What was written over TLS through ${name} arrives although it is closed at once`,
+    async () => {
+      const { ca, server: identity } = await certificates();
+      await using tunnel = await start();
+      const received = new Log<number | null>();
+      await using server = serveConns(async (conn) => {
+        const reading = readExactly(conn, 3_000_000);
+        received.add(await reading.then((data) => data.length, () => null));
+      }, identity);
+      for (const ends of [false, true]) {
+        const stream = await createTunneledStream(HOST, server.port, {
+          via: tunnel.via,
+          tls: { caCerts: [ca] },
+        });
+        await stream.write(new Uint8Array(3_000_000));
+        if (ends) await stream.closeWrite();
+        await stream.close();
+        assertEquals(await stream.finished, undefined);
+      }
+      assertEquals(await received.atLeast(2), [3_000_000, 3_000_000]);
     },
   );
 
