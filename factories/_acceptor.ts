@@ -17,6 +17,8 @@ export interface AcceptorOptions {
   readonly keepAlive: boolean;
   /** Deadline of a TLS handshake in milliseconds; 0 is none. */
   readonly handshakeTimeout: number;
+  /** How many connections there may be at a time, from their accept to `vacate()`. */
+  readonly maxConnections: number;
   /** Is told what failed without ending the listener. */
   readonly onError: (error: unknown, info: ErrorInfo) => void;
 }
@@ -26,9 +28,10 @@ const MIN_PAUSE = 5;
 const MAX_PAUSE = 1000;
 
 /**
- * Accepts connections while somebody waits for one. An accept that fails, as it
- * does without a free file, is tried again after a pause, and TLS handshakes
- * run beside it, so that a silent client holds up nobody.
+ * Accepts connections while somebody waits for one and there is a place for it. An
+ * accept that fails, as it does without a free file, is tried again after a pause,
+ * and TLS handshakes run beside it, so that a silent client holds up nobody as
+ * long as there are places.
  */
 export class Acceptor {
   readonly #listener: Deno.Listener;
@@ -37,6 +40,8 @@ export class Acceptor {
   readonly #ready = new Fifo<SocketStream>();
   readonly #waiters = new Fifo<PromiseWithResolvers<SocketStream>>();
   #accepting: Promise<void> | undefined;
+  /** Places that are taken: by handshakes, and by connections until `vacate()`. */
+  #taken = 0;
 
   constructor(listener: Deno.Listener, options: AcceptorOptions) {
     this.#listener = listener;
@@ -61,9 +66,15 @@ export class Acceptor {
     if (stream) return Promise.resolve(stream);
     const waiter = Promise.withResolvers<SocketStream>();
     this.#waiters.push(waiter);
-    this.#accepting ??= this.#acceptAll();
+    this.#proceed();
     if (!signal) return waiter.promise;
     return withdrawable(waiter, signal, () => this.#waiters.remove(waiter));
+  }
+
+  /** Gives the place back of a connection that was handed out. */
+  vacate(): void {
+    this.#taken--;
+    this.#proceed();
   }
 
   /** Stops listening; connections that nobody has taken are closed. */
@@ -94,9 +105,19 @@ export class Acceptor {
     this.#listener.unref();
   }
 
+  /** Whether another connection is to be accepted. */
+  get #wanting(): boolean {
+    return this.#waiters.size > 0 && !this.closed &&
+      this.#taken < this.#options.maxConnections;
+  }
+
+  #proceed(): void {
+    if (this.#wanting) this.#accepting ??= this.#acceptAll();
+  }
+
   async #acceptAll(): Promise<void> {
     let pause = MIN_PAUSE;
-    while (this.#waiters.size > 0 && !this.closed) {
+    while (this.#wanting) {
       try {
         this.#admit(await this.#listener.accept());
         pause = MIN_PAUSE;
@@ -127,11 +148,13 @@ export class Acceptor {
         return this.#report(error, "handshake", infoOf("tcp", conn));
       }
     }
+    this.#taken++;
     this.#deliver(new SocketStream(conn, { noDelay }));
   }
 
   async #shakeHands(conn: Deno.TlsConn): Promise<void> {
     const info = infoOf("tls", conn);
+    this.#taken++;
     try {
       await establish(
         `finish the handshake with ${info.remote?.hostname}`,
@@ -144,6 +167,7 @@ export class Acceptor {
       this.#deliver(new SocketStream(conn));
     } catch (error) {
       if (!this.closed) this.#report(error, "handshake", info);
+      this.vacate();
     }
   }
 

@@ -18,7 +18,6 @@ export interface ChannelServerOptions {
   readonly settings: ChannelSettings;
   readonly signal: AbortSignal | undefined;
   readonly onError: (error: unknown, info: ErrorInfo) => void;
-  readonly maxConnections: number;
   readonly shutdownTimeout: number;
 }
 
@@ -30,8 +29,6 @@ export class ChannelServer implements Server {
   readonly #handler: ServeHandler;
   readonly #options: ChannelServerOptions;
   readonly #conversations = new Set<Promise<void>>();
-  /** Resolves when one of them is over, if there are as many as may be. */
-  #vacancy: PromiseWithResolvers<void> | undefined;
   /** Aborts when nothing new is begun: the handlers learn of it. */
   readonly #draining = new AbortController();
   /** Aborts when nobody is waited for any more. */
@@ -91,11 +88,6 @@ export class ChannelServer implements Server {
     const { signal } = this.#draining;
     for (;;) {
       try {
-        while (this.#conversations.size >= this.#options.maxConnections) {
-          // Not Promise.race, which the longest conversations would remember for ever.
-          this.#vacancy = Promise.withResolvers();
-          await abortable(this.#vacancy.promise, signal);
-        }
         this.#begin(await this.#acceptor.accept(signal));
       } catch { // It was closed: nothing else ends an accept.
         return;
@@ -113,7 +105,7 @@ export class ChannelServer implements Server {
   #begin(stream: SocketStream): void {
     const conversation = this.#converse(stream).finally(() => {
       this.#conversations.delete(conversation);
-      this.#vacancy?.resolve();
+      this.#acceptor.vacate();
     });
     this.#conversations.add(conversation);
   }

@@ -10,26 +10,29 @@ import type {
   ListenUnixOptions,
 } from "./listen_options.ts";
 
+/** Of {@linkcode AcceptorOptions} what every transport has. */
+type CommonOptions = Pick<AcceptorOptions, "onError" | "maxConnections">;
+
 /** Listens as the options say. */
 export function openAcceptor(
   { onError: _, ...options }: ListenOptions,
-  onError: AcceptorOptions["onError"],
+  common: CommonOptions,
 ): Acceptor {
-  if ("path" in options) return openUnix(options, onError);
+  if ("path" in options) return openUnix(options, common);
   if ("certFile" in options || "keyFile" in options) {
-    return openTls(options as ListenTlsOptions, onError);
+    return openTls(options as ListenTlsOptions, common);
   }
-  return openTcp(options, onError);
+  return openTcp(options, common);
 }
 
 function openTcp(
   { hostname = "127.0.0.1", port, noDelay = true, keepAlive = false, ...rest }:
     ListenTcpOptions,
-  onError: AcceptorOptions["onError"],
+  common: CommonOptions,
 ): Acceptor {
   refuseOptions("listen on TCP", rest);
   const listener = Deno.listen({ hostname, port });
-  return new Acceptor(listener, { ...DEFAULTS, noDelay, keepAlive, onError });
+  return new Acceptor(listener, { ...DEFAULTS, noDelay, keepAlive, ...common });
 }
 
 function openTls(
@@ -42,7 +45,7 @@ function openTls(
     handshakeTimeout = DEFAULT_CONNECT_TIMEOUT,
     ...rest
   }: ListenTlsOptions,
-  onError: AcceptorOptions["onError"],
+  common: CommonOptions,
 ): Acceptor {
   refuseOptions("listen on TLS", rest);
   assertTime("handshakeTimeout", handshakeTimeout);
@@ -58,15 +61,15 @@ function openTls(
     key: Deno.readTextFileSync(keyFile),
     ...(alpnProtocols && { alpnProtocols }),
   });
-  return new Acceptor(listener, { ...DEFAULTS, handshakeTimeout, onError });
+  return new Acceptor(listener, { ...DEFAULTS, handshakeTimeout, ...common });
 }
 
 function openUnix(
   { path, ...rest }: ListenUnixOptions,
-  onError: AcceptorOptions["onError"],
+  common: CommonOptions,
 ): Acceptor {
   refuseOptions("listen on a Unix socket", rest);
-  return new Acceptor(listenUnix(path), { ...DEFAULTS, onError });
+  return new Acceptor(listenUnix(path), { ...DEFAULTS, ...common });
 }
 
 const DEFAULTS = {

@@ -50,7 +50,10 @@ export function listen(
 /** Listens for connections on TCP, TLS or a Unix socket. */
 export function listen(options: ListenOptions): StreamListener;
 export function listen(options: ListenOptions): StreamListener {
-  return new AcceptorListener(openAcceptor(options, reporter(options.onError)));
+  const onError = reporter(options.onError);
+  return new AcceptorListener(
+    openAcceptor(options, { onError, maxConnections: Infinity }),
+  );
 }
 
 /** An acceptor whose connections are announced. */

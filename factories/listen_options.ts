@@ -40,9 +40,10 @@ export interface ListenTlsOptions extends ListenBaseOptions {
   alpnProtocols?: string[];
   /**
    * Deadline of a client's TLS handshake in milliseconds, 10,000 by default; 0
-   * is none. A client that misses it is given up, and never held up another. The
-   * platform (Deno 2.9.6) keeps its socket all the same until the client ends
-   * it: against strangers who open many, limit them in front of the server.
+   * is none. A client that misses it is given up, and never held up another but
+   * at the `maxConnections` of `serve`. The platform (Deno 2.9.6) keeps its socket
+   * all the same until the client ends it: against strangers who open many, limit
+   * them in front of the server.
    */
   handshakeTimeout?: number;
 }

@@ -78,7 +78,7 @@ export function serve(options: ServeOptions, handler: ServeHandler): Server {
     assertInteger("maxConnections", maxConnections, 1, MAX_CONNECTIONS);
   }
   const report = reporter(onError);
-  const acceptor = openAcceptor(listening, report);
+  const acceptor = openAcceptor(listening, { onError: report, maxConnections });
   try {
     onListen?.(acceptor.addr);
   } catch (error) {
@@ -89,7 +89,6 @@ export function serve(options: ServeOptions, handler: ServeHandler): Server {
     settings,
     signal,
     onError: report,
-    maxConnections,
     shutdownTimeout,
   });
 }

@@ -37,7 +37,9 @@ export interface ServeBaseOptions<Address extends Deno.Addr = Deno.Addr>
   /**
    * At most this many connections at a time, without limit by default. At the
    * limit new ones wait in the system's backlog. A connection counts from its
-   * handshake with `key` until its channel is closed.
+   * accept, so with its handshakes of TLS and of `key`, until its handler is done
+   * and its channel closed. Clients that are silent in a handshake have their
+   * places until `handshakeTimeout`.
    */
   maxConnections?: number;
 

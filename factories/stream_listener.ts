@@ -9,7 +9,8 @@ import type { SocketStream } from "../streams/socket_stream.ts";
  * - TLS handshakes are done when a stream is handed out. They run beside the
  *   accepting, each under a deadline, so that a silent client holds up nobody.
  * - Connections are accepted while somebody waits for one; until then they wait
- *   in the system's backlog.
+ *   in the system's backlog. Over TLS more may be accepted than are waited for:
+ *   those that finish their handshake later are kept for the next `accept()`.
  */
 export interface StreamListener<Address extends Deno.Addr = Deno.Addr>
   extends AsyncIterable<SocketStream>, AsyncDisposable, Disposable {

@@ -10,6 +10,7 @@ import { deadline } from "@std/async/deadline";
 import { TextLineStream } from "@std/streams/text-line-stream";
 import { fromFileUrl } from "@std/path/from-file-url";
 import {
+  type Channel,
   connect,
   ConnectionLostError,
   createSocketStream,
@@ -18,6 +19,7 @@ import {
   type ServeOptions,
   StreamTimeoutError,
 } from "@sluice/sluice";
+import { certificateFiles } from "../_certificates.ts";
 import { ask, bytes, echo, Log, text } from "./_support.ts";
 
 const KEY = crypto.getRandomValues(new Uint8Array(32));
@@ -158,6 +160,60 @@ Deno.test("serve takes no more than maxConnections at a time, and the next when 
   await first.close();
   assertEquals(await answer, "3");
   assertEquals(started.items, [1, 2, 2]);
+  await Promise.all([second.close(), third.close()]);
+});
+
+Deno.test("serve finishes no TLS handshake beyond maxConnections", async () => {
+  await using files = await certificateFiles();
+  let active = 0;
+  let most = 0;
+  await using server = serve({
+    port: 0,
+    certFile: files.server.cert,
+    keyFile: files.server.key,
+    maxConnections: 2,
+  }, async (channel) => {
+    most = Math.max(most, ++active);
+    await echo(channel);
+    active--;
+  });
+  const target = { port: server.addr.port, tls: { caCerts: [files.ca] } };
+  const connected = new Log<Channel>();
+  const connecting = Array.from({ length: 6 }, async () => {
+    connected.add(await connect(target));
+  });
+  const [first] = await connected.atLeast(2);
+  for (let i = 0; i < 20; i++) assertEquals(await ask(first, "1"), "1");
+  assertEquals(connected.items.length, 2);
+  for (let i = 0; i < 6; i++) {
+    const next = (await connected.atLeast(i + 1))[i];
+    assertEquals(await ask(next, "next"), "next");
+    await next.close();
+  }
+  await Promise.all(connecting);
+  assertEquals(most, 2);
+});
+
+Deno.test("a silent TLS client takes a place of maxConnections, until its deadline", async () => {
+  await using files = await certificateFiles();
+  const errors = new Log<[unknown, ErrorInfo]>();
+  await using server = serve({
+    port: 0,
+    certFile: files.server.cert,
+    keyFile: files.server.key,
+    maxConnections: 2,
+    handshakeTimeout: 1000,
+    onError: (error, info) => errors.add([error, info]),
+  }, echo);
+  const { port } = server.addr;
+  const target = { port, tls: { caCerts: [files.ca] } };
+  await using _silent = await createSocketStream("127.0.0.1", port);
+  await using second = await connect(target);
+  assertEquals(await ask(second, "2"), "2");
+  assertEquals(errors.items, []); // Nobody had to wait.
+  await using third = await connect(target);
+  assertEquals(await ask(third, "3"), "3");
+  assertInstanceOf(errors.items[0][0], StreamTimeoutError);
   await Promise.all([second.close(), third.close()]);
 });
 
