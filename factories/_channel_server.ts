@@ -2,6 +2,7 @@ import { abortable } from "jsr:@std/async@^1.5.0/abortable";
 import type { Channel } from "../channels/channel.ts";
 import { StreamClosedError } from "../errors.ts";
 import { onAbort } from "../streams/_on_abort.ts";
+import { describe } from "../streams/_stream_error.ts";
 import { timeLimit } from "../streams/_time_limit.ts";
 import type { StreamInfo } from "../streams/byte_stream.ts";
 import type { SocketStream } from "../streams/socket_stream.ts";
@@ -145,13 +146,18 @@ export class ChannelServer implements Server {
       }
       await abortable(channel.close(), ending);
     } catch (error) {
-      if (!ending.aborted) {
-        const phase = await this.#isOwn(error, channel)
-          ? "connection"
-          : "handler";
-        this.#options.onError(error, { phase, info });
-      }
-      channel.abort(error);
+      if (ending.aborted) return channel.abort(error);
+      const phase = await this.#isOwn(error, channel)
+        ? "connection"
+        : "handler";
+      this.#options.onError(error, { phase, info });
+      // It may be the failure of another connection, and is none of this one.
+      channel.abort(
+        new StreamClosedError(
+          `Channel was aborted as its handler failed: ${describe(error)}`,
+          { cause: error },
+        ),
+      );
     }
   }
 

@@ -12,7 +12,7 @@ import type { ErrorInfo } from "./error_info.ts";
  * | `sluice:connect` | {@linkcode ConnectMessage} | by `connect`, once messages can flow |
  * | `sluice:accept` | {@linkcode AcceptMessage} | by `listen` and `serve`, before the connection is handed over |
  * | `sluice:close` | {@linkcode CloseMessage} | when a connection that was announced is over |
- * | `sluice:error` | {@linkcode ErrorMessage} | when anything fails, before the `sluice:close` of it |
+ * | `sluice:error` | {@linkcode ErrorMessage} | when anything fails: a connection, before its `sluice:close`; a handler, when it throws |
  *
  * @example
  * ```ts

@@ -25,7 +25,7 @@ export interface ServeBaseOptions<Address extends Deno.Addr = Deno.Addr>
 
   /**
    * Is told of every failure, none of which ends the server. `info.phase` is
-   * `"handler"` when a handler threw, whose channel has then been aborted;
+   * `"handler"` when a handler threw, whose channel is then aborted;
    * `"connection"` when what it threw is the failure of its channel; `"accept"`
    * and `"handshake"` when there was no channel yet.
    *

@@ -3,6 +3,7 @@ import {
   assertEquals,
   assertInstanceOf,
   assertRejects,
+  assertStrictEquals,
 } from "@std/assert";
 import { channel as diagnosticsChannel } from "node:diagnostics_channel";
 import {
@@ -13,9 +14,11 @@ import {
   type ConnectMessage,
   createSocketStream,
   DIAGNOSTICS_CHANNELS,
+  type ErrorInfo,
   type ErrorMessage,
   listen,
   serve,
+  StreamClosedError,
 } from "@sluice/sluice";
 import { ask, echo, Log } from "./_support.ts";
 
@@ -126,25 +129,32 @@ Deno.test("a connection that is lost is an error event, and then a close event t
   assertEquals(events.log.items.length, 2);
 });
 
-Deno.test("a handler that throws is one error event", async () => {
-  using events = subscribe(["sluice:error"]);
-  const failure = new Error("handler failed");
-  await using server = serve({ port: 0, onError: () => {} }, () => {
-    throw failure;
+for (
+  const failure of [
+    new Error("handler failed"),
+    new ConnectionLostError("another connection failed"),
+  ]
+) {
+  Deno.test(`a handler that throws is one error event: ${failure.message}`, async () => {
+    using events = subscribe();
+    await using server = serve({ port: 0, onError: () => {} }, () => {
+      throw failure;
+    });
+    const channel = await connect({ port: server.addr.port });
+    await channel.recv().catch(() => {});
+    await channel.close();
+    await server.shutdown();
+    const { port } = server.addr; // The client may have lost its connection.
+    const ours = ({ info }: Pick<ErrorInfo, "info">) =>
+      info?.local?.port === port;
+    const errors = events.of<ErrorMessage>("sluice:error").filter(ours);
+    assertEquals(errors.map(({ phase }) => phase), ["handler"]);
+    assertStrictEquals(errors[0].error, failure);
+    const [closed] = events.of<CloseMessage>("sluice:close").filter(ours);
+    assertInstanceOf(closed.error, StreamClosedError);
+    assertStrictEquals(closed.error.cause, failure);
   });
-  const channel = await connect({ port: server.addr.port });
-  await channel.recv().catch(() => {});
-  await channel.close();
-  await server.shutdown();
-  const [[_, message]] = await events.log.atLeast(1);
-  assertEquals((message as ErrorMessage).error, failure);
-  assertEquals((message as ErrorMessage).phase, "handler");
-  const { port } = server.addr; // The client may have lost its connection.
-  const phases = events.of<ErrorMessage>("sluice:error")
-    .filter(({ info }) => info?.local?.port === port)
-    .map(({ phase }) => phase);
-  assertEquals(phases, ["handler"]);
-});
+}
 
 Deno.test("a handshake that fails is an error event, and no accept", async () => {
   using events = subscribe(["sluice:error", "sluice:accept"]);
