@@ -34,9 +34,8 @@ export class PooledChannel {
     const { channel } = this;
     if (channel.closed || this.#remainingAge <= 0) return false;
     try {
-      if (channel.stats.queuedBytes > 0) {
-        await deadline(channel.flush(), FLUSH_TIMEOUT);
-      }
+      // Also what a batch or encryption holds, of which `stats` says nothing.
+      await deadline(channel.flush(), FLUSH_TIMEOUT);
       // A message that nobody received would be taken for a reply by the next.
       return !await channel.poll() && !channel.closed;
     } catch {

@@ -1,3 +1,4 @@
+import { deadline } from "@std/async/deadline";
 import { delay } from "@std/async/delay";
 import {
   assert,
@@ -14,6 +15,7 @@ import {
   ChannelPool,
   connect,
   ConnectionLostError,
+  EncryptedChannel,
   PipeStream,
   serve,
   StreamClosedError,
@@ -25,14 +27,23 @@ class Factory implements AsyncDisposable {
   readonly far: Channel[] = [];
   readonly near: Channel[] = [];
 
-  constructor(readonly options: ChannelOptions = {}) {}
+  constructor(
+    readonly options: ChannelOptions = {},
+    readonly key?: Uint8Array,
+  ) {}
 
   readonly connect = (): Promise<Channel> => {
     const [near, far] = PipeStream.createPair({ bufferSize: 1000 });
-    this.far.push(new Channel(far));
-    this.near.push(new Channel(near, this.options));
+    this.far.push(this.#open(far));
+    this.near.push(this.#open(near, this.options));
     return Promise.resolve(this.near.at(-1)!);
   };
+
+  #open(stream: PipeStream, options?: ChannelOptions): Channel {
+    return this.key
+      ? new EncryptedChannel(stream, this.key, options)
+      : new Channel(stream, options);
+  }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([...this.near, ...this.far].map((end) => end.close()));
@@ -178,6 +189,38 @@ Deno.test("ChannelPool does not use a channel again whose peer does not read", a
   await releasing;
   await using next = await acquiring;
   assertStrictEquals(next.channel, factory.near[1]);
+});
+
+Deno.test("ChannelPool does not use a channel again whose encryption holds what was sent", async () => {
+  const key = crypto.getRandomValues(new Uint8Array(32));
+  await using factory = new Factory({ closeTimeout: 50 }, key);
+  await using pool = new ChannelPool({ connect: factory.connect, size: 1 });
+  const lease = await pool.acquire();
+  const { channel } = lease;
+  // Until the peer, which receives nothing, takes no more.
+  const leaves = () =>
+    deadline(channel.flush(), 300).then(() => true, () => false);
+  do {
+    await channel.send(new Uint8Array(60_000));
+  } while (await leaves());
+  await lease.release();
+  assert(channel.closed);
+  assertEquals(pool.stats.idle, 0);
+});
+
+Deno.test("ChannelPool lets leave what a batch holds, and then uses the channel again", async () => {
+  const batching = { size: 1000, timeout: 60_000 };
+  await using factory = new Factory({ batching });
+  await using pool = new ChannelPool({ connect: factory.connect, size: 1 });
+  const lease = await pool.acquire();
+  const { channel } = lease;
+  await channel.send(bytes("one"));
+  await turn();
+  assertEquals(channel.stats.bytesSent, 0);
+  await lease.release();
+  assert(channel.stats.bytesSent > 0);
+  assertEquals(text(await factory.far[0].recv()), "one");
+  assertEquals(pool.stats.idle, 1);
 });
 
 for (const how of ["close", "abort"] as const) {
