@@ -20,7 +20,7 @@ interface Inflater {
  */
 export class Inbox {
   readonly #inflater: Inflater;
-  readonly #highWaterMark: number;
+  #highWaterMark: number;
   readonly #batches = new Fifo<FrameBatch>();
   /** The batch being handed out. */
   #batch: FrameBatch | undefined;
@@ -78,6 +78,12 @@ export class Inbox {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#resume = resolve;
     return promise;
+  }
+
+  /** Takes in whatever is still to come. */
+  unbind(): void {
+    this.#highWaterMark = Infinity;
+    this.#resumeReading();
   }
 
   /** Has what comes after the end wait. */

@@ -84,7 +84,11 @@ export class Pipeline {
     this.#wire = outboundOf(stream);
     const inbound = inboundOf(stream, encryption ?? decoder);
     this.#encrypted = encryption !== undefined;
-    this.#inbound = encryption ? this.#decrypted(encryption, inbound) : inbound;
+    // A failure ends both directions, even if nobody receives: what came before it,
+    // which is little, does not wait for a reader.
+    this.#inbound = encryption
+      ? encryption.open(this.#counted(inbound), () => inbox.unbind())
+      : inbound;
     const batched = batching
       ? sourceOf(outbox.readable.pipeThrough(batching))
       : outbox;
@@ -145,22 +149,6 @@ export class Pipeline {
       // A peer that knew may have let go of the stream already.
       if (!this.#encrypted) throw error;
     }
-  }
-
-  /** `source` decrypted. What is not authentic ends both directions, even if nobody reads. */
-  #decrypted(encryption: Encryption, source: ChunkSource): ChunkSource {
-    const plaintext = encryption.open(this.#counted(source), (error) => {
-      try {
-        // What came before it, and waits for a reader who is behind, is still received.
-        for (let chunk; (chunk = plaintext.take(Infinity));) {
-          this.#inbox.push(this.#decode(chunk));
-        }
-      } catch (earlier) {
-        return this.#hooks.onInboundFailure(earlier);
-      }
-      this.#hooks.onInboundFailure(error);
-    });
-    return plaintext;
   }
 
   /** `source`, whose bytes are counted before they are decrypted. */

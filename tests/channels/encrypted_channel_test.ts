@@ -38,7 +38,9 @@ import {
   memoryEnds,
   noise,
   pairOf,
+  randomOf,
   reasonOf,
+  seed,
   settle,
   text,
 } from "./_support.ts";
@@ -531,4 +533,27 @@ Deno.test("EncryptedChannel that is closed reads on while a record arrives in sm
   assertLess(30_000, passed);
   await far.close();
   await relays;
+});
+
+Deno.test("EncryptedChannel delivers a prefix of what was sent, whenever the peer gives up", async () => {
+  const random = randomOf(seed());
+  const below = (limit: number) => Math.floor(random() * limit);
+  for (let run = 0; run < 150; run++) {
+    const { near: one, far: other } = memoryEnds();
+    const near = new EncryptedChannel(one, KEY, { closeTimeout: below(2) });
+    const far = new EncryptedChannel(other, KEY, { highWaterMark: 1000 });
+    const sizes = Array.from({ length: 12 }, () => 1 + below(300_000));
+    const sent = sizes.map((size) => near.send(noise(size)).catch(() => {}));
+    const stopAt = below(12);
+    let received = 0;
+    try {
+      for await (const message of far) {
+        assertEquals(message, noise(sizes[received]!));
+        if (received++ === stopAt) near.close();
+      }
+    } catch (error) {
+      assertInstanceOf(error, ConnectionLostError);
+    }
+    await Promise.all([near.close(), far.close(), ...sent]);
+  }
 });
