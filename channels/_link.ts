@@ -104,7 +104,7 @@ export class Link implements PipelineHooks {
   get refusal(): { readonly reason: unknown } | undefined {
     const { failure, closing } = this.ending;
     if (failure || !this.#endsOutbound) return failure;
-    if (this.#unreachable) {
+    if (this.#unreachable && !closing) {
       this.fail(this.#unreachable.reason); // Now that something is lost.
       return this.#unreachable;
     }
