@@ -183,7 +183,10 @@ function transportOf(conn: Deno.Conn): string {
 }
 
 function addressOf(address: Deno.Addr): StreamAddress {
-  if ("path" in address) return { path: address.path };
+  if ("path" in address) {
+    const path: string | null = address.path; // One end of most has no name.
+    return path === null ? {} : { path };
+  }
   if ("hostname" in address) {
     return { hostname: address.hostname, port: address.port };
   }

@@ -506,9 +506,13 @@ Deno.test({
       SocketStream.connectUnix(path),
     ]);
     assertEquals(stream.info.transport, "unix");
+    const server = new SocketStream(conn);
     assertEquals(stream.info.remote, { path });
-    conn.close();
-    await stream.close();
+    assertEquals(server.info.local, { path });
+    for (const unnamed of [stream.info.local, server.info.remote]) {
+      assertEquals(unnamed, {}); // Not even with a path that is null.
+    }
+    await Promise.all([server.close(), stream.close()]);
     await assertRejects(
       () => SocketStream.connectUnix(join(folder, "x".repeat(200))),
       TypeError, // No later attempt would find it shorter.
