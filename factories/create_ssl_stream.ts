@@ -23,7 +23,7 @@ export type CreateSslStreamOptions = ConnectTlsOptions;
  * @throws {StreamTimeoutError} if `timeout` passed, with the handshake.
  * @throws {RangeError} if `port`, `attempts` or `timeout` is out of its range.
  * @throws {TypeError} if options are combined that the platform cannot honour
- * together.
+ * together, or `host` is an address that `ipv6` excludes.
  *
  * @example With an authority of one's own
  * ```ts ignore

@@ -16,7 +16,8 @@ export interface ConnectUnixOptions {
 export interface ConnectOptions extends ConnectUnixOptions {
   /**
    * `true`: IPv6 addresses only; `false`: IPv4 addresses only; by default what
-   * the platform prefers.
+   * the platform prefers. A name that has none is not found, an address of the
+   * other kind refused.
    */
   ipv6?: boolean;
   /**
@@ -147,9 +148,7 @@ export async function openTcp(
   { ipv6, keepAlive = false, noDelay = true }: ConnectOptions,
   signal: AbortSignal,
 ): Promise<Deno.TcpConn> {
-  const hostname = ipv6 === undefined
-    ? host
-    : await resolve(host, ipv6 ? 6 : 4);
+  const hostname = ipv6 === undefined ? host : await resolve(host, ipv6);
   signal.throwIfAborted();
   const conn = await Deno.connect({ hostname, port, signal: relay(signal) });
   try {
@@ -224,11 +223,9 @@ export function pemText(fileOrText: string): Promise<string> {
     : Deno.readTextFile(fileOrText);
 }
 
-async function resolve(host: string, family: 4 | 6): Promise<string> {
+async function resolve(host: string, ipv6: boolean): Promise<string> {
   const { lookup } = await import("node:dns/promises"); // 3 ms that few need.
-  try {
-    return (await lookup(host, { family })).address;
-  } catch (error) {
+  const found = await lookup(host, { family: ipv6 ? 6 : 4 }).catch((error) => {
     const code = error instanceof Error && "code" in error && error.code;
     if (code !== "EPERM") throw error;
     // What Deno.connect would say of a missing permission.
@@ -236,5 +233,10 @@ async function resolve(host: string, family: 4 | 6): Promise<string> {
       `Requires net access to "${host}", run again with the --allow-net flag`,
       { cause: error },
     );
-  }
+  });
+  // An address is found whatever was asked for, and no other attempt will help.
+  if (found.family === (ipv6 ? 6 : 4)) return found.address;
+  throw new TypeError(
+    `Cannot connect with ipv6: ${ipv6} as ${host} is an address of IPv${found.family}`,
+  );
 }

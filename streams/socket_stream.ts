@@ -96,6 +96,7 @@ export class SocketStream extends ByteStream {
    * @throws {ConnectionLostError} if no connection could be made.
    * @throws {StreamTimeoutError} if `timeout` passed.
    * @throws {RangeError} if `port`, `attempts` or `timeout` is out of its range.
+   * @throws {TypeError} if `host` is an address that `ipv6` excludes.
    */
   static async connect(
     host: string,
@@ -126,7 +127,8 @@ export class SocketStream extends ByteStream {
    * certificate is not to be trusted, or it speaks none of `alpnProtocols`.
    * @throws {StreamTimeoutError} if `timeout` passed.
    * @throws {RangeError} if `port`, `attempts` or `timeout` is out of its range.
-   * @throws {TypeError} if options cannot be honoured together.
+   * @throws {TypeError} if options cannot be honoured together, or `host` is an
+   * address that `ipv6` excludes.
    */
   static async connectTls(
     host: string,

@@ -80,6 +80,23 @@ Deno.test("ipv6 chooses the family of the address", async () => {
   await stream.close();
 });
 
+Deno.test("An address of the family that ipv6 excludes is refused, without another attempt", async () => {
+  using listener = Deno.listen({ hostname: HOST, port: 0 });
+  const { port } = listener.addr;
+  for (const connect of [SocketStream.connect, SocketStream.connectTls]) {
+    await assertRejects(
+      () => connect(HOST, port, { ipv6: true, attempts: 3 }),
+      TypeError,
+      `Cannot connect with ipv6: true as ${HOST} is an address of IPv4`,
+    );
+    await assertRejects(
+      () => connect("::1", port, { ipv6: false, attempts: 3 }),
+      TypeError,
+      "Cannot connect with ipv6: false as ::1 is an address of IPv6",
+    );
+  }
+});
+
 Deno.test({
   name: "A missing permission to look up an address is no ConnectionLostError",
   permissions: { net: [`${HOST}:1`] },
