@@ -7,7 +7,7 @@ import { ByteStream, type StreamInfo } from "./byte_stream.ts";
 import type { ByteStreamPair } from "./byte_stream_pair.ts";
 import type { ByteTransport } from "./byte_transport.ts";
 
-/** How long `close()` waits for a pair of somebody else to take the end, in ms. */
+/** How long a pair of somebody else may take for the end, and for its own close or abort, in ms. */
 const END_TIMEOUT = 1000;
 
 /** A pair that may be let go of as a whole, as most of the platform's. */
@@ -84,15 +84,14 @@ class PairTransport implements ByteTransport {
     this.#reading.interrupt(closed);
     await deadline(this.closeWrite(), END_TIMEOUT).catch(() => {});
     this.#letGo(closed);
-    const released = Promise.resolve(this.#pair.close?.());
-    await deadline(released, END_TIMEOUT).catch((error) => {
-      if (!isTimeout(error)) throw error; // It may end when it likes to.
-    });
+    await released(this.#pair.close?.());
   }
 
   async abort(reason: unknown): Promise<void> {
     this.#letGo(reason);
-    await (this.#pair.abort ? this.#pair.abort(reason) : this.#pair.close?.());
+    await released(
+      this.#pair.abort ? this.#pair.abort(reason) : this.#pair.close?.(),
+    );
   }
 
   #letGo(reason: unknown): void {
@@ -101,6 +100,15 @@ class PairTransport implements ByteTransport {
     this.#closing.interrupt(reason);
     this.#reader.cancel(reason).catch(() => {});
     this.#writer.abort(reason).catch(() => {});
+  }
+}
+
+/** Waits for the pair to end, which it may do when it likes to, or never. */
+async function released(ending: unknown): Promise<void> {
+  try {
+    await deadline(Promise.resolve(ending), END_TIMEOUT);
+  } catch (error) {
+    if (!isTimeout(error)) throw error;
   }
 }
 

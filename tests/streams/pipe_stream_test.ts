@@ -240,6 +240,21 @@ Deno.test("a write into a stream of somebody else that is stuck ends with close(
   }
 });
 
+Deno.test("finished waits for the end of somebody else's pair after an abort, but not for ever", async () => {
+  const never = () => new Promise<void>(() => {});
+  for (const own of [{ close: never }, { abort: never }]) {
+    const stream = new MonitoredStream({
+      readable: new ReadableStream<Uint8Array>(),
+      writable: new WritableStream<Uint8Array>(),
+      ...own,
+    });
+    const reason = new ConnectionLostError("enough");
+    stream.abort(reason);
+    assertStrictEquals(await stream.finished, reason);
+    await stream.close();
+  }
+});
+
 Deno.test("close() waits for the close of somebody else's pair, but not for ever", async () => {
   for (
     const [what, closed] of Object.entries({
