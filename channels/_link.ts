@@ -161,6 +161,8 @@ export class Link implements PipelineHooks {
     this.ending.aborted = true;
     this.inbox.drop();
     this.fail(reason);
+    // All may have ended well, but for a stream that takes its time to close.
+    if (this.#stream instanceof ByteStream) this.#stream.abort(reason);
   }
 
   /** Ends everything at once. Only the first reason counts. */

@@ -228,7 +228,8 @@ export class Channel implements AsyncIterable<Uint8Array>, AsyncDisposable {
 
   /**
    * Ends the channel at once and drops what is queued. Every pending and later
-   * call rejects with `reason`.
+   * call rejects with `reason`. A `close()` under way is cut short, also where it
+   * waits for nothing but a child process to exit, which is then no failure.
    *
    * @param reason Why; a `StreamClosedError` by default.
    */

@@ -34,7 +34,10 @@ export interface SpawnOptions {
    * its last line for the error if the child fails.
    */
   stderr?: "inherit" | "null" | "piped";
-  /** Kills the child and aborts the stream with the signal's reason, whenever it comes. */
+  /**
+   * Kills the child and aborts the stream with the signal's reason, whenever it
+   * comes: also while `close()` waits.
+   */
   signal?: AbortSignal;
   /**
    * How long `close()` waits for the child to exit after the end of its input,

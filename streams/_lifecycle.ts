@@ -5,7 +5,8 @@ import type { ByteTransport } from "./byte_transport.ts";
 
 /**
  * How a stream ends: each direction by itself, or both at once by a failure or
- * the local close. The transport is let go of once, when both are over.
+ * the local close. The transport is let go of once, when both are over; an abort
+ * cuts that short.
  */
 export class Lifecycle {
   readonly #transport: ByteTransport;
@@ -15,7 +16,9 @@ export class Lifecycle {
   #outboundOver = false;
   /** Why nothing works any more: a failure, an abort, or the local close. */
   #death: { readonly reason: unknown } | undefined;
-  #release: Promise<void> | undefined;
+  /** How the transport is being let go of: an abort may follow a close. */
+  #release: "close" | "abort" | undefined;
+  #failure: StreamError | undefined;
 
   /**
    * @param transport What is let go of.
@@ -63,23 +66,26 @@ export class Lifecycle {
     this.#letGoIfOver();
   }
 
-  /** Ends both directions at once; only the first reason counts. */
+  /** The transport has failed: ends both directions at once, unless they are over. */
   fail(reason: unknown): void {
-    if (this.closed) return;
-    this.#die(reason);
-    this.#letGo(
-      () => this.#transport.abort(reason),
-      toAbortError(reason, "Stream"),
-    );
+    if (!this.closed) this.abort(reason);
+  }
+
+  /** Ends both directions at once, and a close under way; only the first reason counts. */
+  abort(reason: unknown): void {
+    if (this.#release === "abort" || this.#finished.settled) return;
+    if (!this.#death) this.#die(reason);
+    this.#failure = toAbortError(reason, "Stream");
+    this.#letGo("abort", () => this.#transport.abort(reason));
   }
 
   /** Ends both directions and lets go of the transport; it never rejects. */
   async close(): Promise<void> {
     if (!this.closed) {
       this.#die(new StreamClosedError("Stream was closed"));
-      this.#letGo(() => this.#transport.close(), undefined);
+      this.#letGo("close", () => this.#transport.close());
     }
-    await this.#release;
+    await this.finished;
   }
 
   #die(reason: unknown): void {
@@ -89,19 +95,22 @@ export class Lifecycle {
 
   #letGoIfOver(): void {
     if (!this.#inboundOver || !this.#outboundOver || this.closed) return;
-    this.#letGo(() => this.#transport.close(), undefined);
+    this.#letGo("close", () => this.#transport.close());
   }
 
-  #letGo(
+  async #letGo(
+    how: "close" | "abort",
     go: () => Promise<void> | void,
-    failure: StreamError | undefined,
-  ): void {
-    // What the platform complains about a dead transport is of no use; that
-    // bytes were lost on the way out is.
-    this.#release = (async () => await go())()
-      .catch((error) => {
-        if (error instanceof StreamError) failure ??= error;
-      })
-      .then(() => this.#finished.settle(failure));
+  ): Promise<void> {
+    this.#release = how;
+    try {
+      await go();
+    } catch (error) {
+      // What the platform complains about a dead transport is of no use; that
+      // bytes were lost on the way out is.
+      if (error instanceof StreamError) this.#failure ??= error;
+    }
+    // A close that was cut short is over when the abort is.
+    if (this.#release === how) this.#finished.settle(this.#failure);
   }
 }

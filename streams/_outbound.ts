@@ -120,7 +120,7 @@ export class Outbound implements ChunkSink {
     this.#life.assertAlive();
     if (signal?.aborted) throw signal.reason;
     const watch = signal &&
-      onAbort(signal, () => this.#life.fail(signal.reason));
+      onAbort(signal, () => this.#life.abort(signal.reason));
     try {
       await this.#transport.write(data);
     } catch (error) {

@@ -6,6 +6,11 @@ export class Outcome<T> {
   #settled: { readonly value: T } | undefined;
   #resolvers: PromiseWithResolvers<T> | undefined;
 
+  /** Whether the promise has settled, or will when somebody asks for it. */
+  get settled(): boolean {
+    return this.#settled !== undefined;
+  }
+
   /** Settles with the first value given to {@linkcode settle}. */
   get promise(): Promise<T> {
     if (this.#resolvers === undefined) {

@@ -41,7 +41,8 @@ export class StreamTransport implements ByteTransport, Lender {
     return this.#stream.close();
   }
 
-  abort(reason: unknown): void {
+  async abort(reason: unknown): Promise<void> {
     this.#stream.abort(reason);
+    await this.#stream.finished;
   }
 }

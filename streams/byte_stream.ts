@@ -202,14 +202,16 @@ export abstract class ByteStream implements ByteStreamPair, AsyncDisposable {
 
   /**
    * Ends both directions at once. Every pending and later call rejects with
-   * `reason`.
+   * `reason`. A close under way is cut short, and what it has not sent yet is
+   * lost: `finished` tells `reason`, calls go on as they did after the close. It
+   * does nothing once `finished` has settled.
    *
    * @param reason Why; a `StreamClosedError` by default.
    */
   abort(
     reason: unknown = new StreamClosedError("Stream was aborted"),
   ): void {
-    this.#life.fail(reason);
+    this.#life.abort(reason);
   }
 
   /** The same as {@linkcode close}. */

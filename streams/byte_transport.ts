@@ -4,8 +4,9 @@
  *
  * `ByteStream` does the rest (order, exact reads, signals, sticky failure,
  * the two web streams), and keeps these promises to the transport: never two
- * `read()`s at once, never two `write()`s at once, nothing after `close()` or
- * `abort()`, and no `write()` after `closeWrite()`.
+ * `read()`s at once, never two `write()`s at once, no `write()` after
+ * `closeWrite()`, nothing after `abort()`, and after `close()` nothing but an
+ * `abort()` that comes before it has settled.
  *
  * An error that a method rejects with becomes the failure of the whole stream.
  * One that is not a `StreamError` is wrapped in a `ConnectionLostError`.
@@ -34,7 +35,8 @@ export interface ByteTransport {
   close(): Promise<void>;
   /**
    * Lets go of everything at once. A pending `read()` or `write()` settles, in
-   * any way. The stream's `finished` waits for what it returns.
+   * any way. A `close()` that is under way takes no longer than this: the stream's
+   * `finished` waits for what this returns, and not for that.
    */
   abort(reason: unknown): Promise<void> | void;
 }

@@ -103,7 +103,7 @@ export class PipeStream extends ByteStream {
    *   and its output was silent for 200 ms, it is over.
    * - `close()` ends its input and reads what it still writes, waits for it to
    *   exit, sends SIGTERM, waits again, and sends SIGKILL. Each wait takes at
-   *   most `killTimeout`. `abort()` sends SIGKILL at once.
+   *   most `killTimeout`. `abort()` sends SIGKILL at once, within these waits too.
    *
    * Permission: `--allow-run`.
    *

@@ -152,6 +152,22 @@ Deno.test("BufferedStream gives up a close that cannot flush, and finished tells
   gate.resolve();
 });
 
+Deno.test("An abort cuts short the close of a BufferedStream that cannot flush", async () => {
+  const { stream, transport } = scripted(10);
+  const gate = Promise.withResolvers<void>();
+  transport.gates.write = gate.promise;
+  await stream.write(bytes(5));
+  const closing = stream.close();
+  await turns();
+  const reason = new ConnectionLostError("enough");
+  stream.abort(reason);
+  await closing;
+  assertStrictEquals(await stream.finished, reason);
+  assertEquals(transport.calls, ["write", "abort"]);
+  gate.resolve();
+  await turns();
+});
+
 Deno.test("BufferedStream fails as a whole when what it gathered cannot be written", async () => {
   const { stream, transport } = scripted();
   const failure = new ConnectionLostError("the cable is out");

@@ -25,7 +25,7 @@ function scripted() {
 /** Wraps a transport, and notes each promise to it that is broken. */
 function guarded(transport: ByteTransport, faults: string[]): ByteTransport {
   const underWay = new Set<string>();
-  let over = false;
+  let over: "closing" | "closed" | "aborted" | undefined;
   let ended = false;
   const guard = async <T>(name: string, call: () => Promise<T>): Promise<T> => {
     if (over) faults.push(`${name} after the close`);
@@ -48,12 +48,12 @@ function guarded(transport: ByteTransport, faults: string[]): ByteTransport {
     },
     close() {
       if (over) faults.push("close twice");
-      over = true;
-      return transport.close();
+      over = "closing";
+      return transport.close().finally(() => over = "closed");
     },
     abort(reason) {
-      if (over) faults.push("abort after the close");
-      over = true;
+      if (over && over !== "closing") faults.push(`abort after ${over}`);
+      over = "aborted";
       return transport.abort(reason);
     },
   };
@@ -305,6 +305,70 @@ Deno.test("finished waits until the transport is let go of", async () => {
     await done;
     await stream.finished;
   }
+});
+
+Deno.test("An abort cuts a close short: finished tells it, and calls go on as they did", async () => {
+  const { transport, stream } = scripted();
+  transport.gates.close = new Promise(() => {});
+  const closing = stream.close();
+  const reason = new ConnectionLostError("enough");
+  stream.abort(reason);
+  stream.abort(new Error("and again"));
+  await closing;
+  assertStrictEquals(await stream.finished, reason);
+  assertEquals(transport.calls, ["close", "abort"]);
+  await assertRejects(() => stream.read(1), StreamClosedError, "was closed");
+  await assertRejects(() => stream.write(bytes(1)), StreamClosedError);
+});
+
+Deno.test("An abort after both directions have ended cuts short how the transport is let go of", async () => {
+  const { transport, stream } = scripted();
+  transport.gates.close = new Promise(() => {});
+  transport.push(null);
+  await stream.closeWrite();
+  assertEquals(await stream.read(1), null);
+  const reason = new ConnectionLostError("enough");
+  stream.abort(reason);
+  assertStrictEquals(await stream.finished, reason);
+  assertEquals(transport.calls, ["closeWrite", "read", "close", "abort"]);
+  assertStrictEquals(await rejection(stream.read(1)), reason);
+  assertStrictEquals(await rejection(stream.write(bytes(1))), reason);
+});
+
+Deno.test("The signal of a write that a close waits for cuts that short", async () => {
+  const { transport, stream } = scripted();
+  const gate = Promise.withResolvers<void>();
+  transport.gates.write = gate.promise;
+  transport.gates.close = gate.promise;
+  const controller = new AbortController();
+  const write = rejection(
+    stream.write(bytes(1), { signal: controller.signal }),
+  );
+  await turns();
+  const closing = stream.close();
+  const reason = new ConnectionLostError("enough");
+  controller.abort(reason);
+  await closing;
+  assertStrictEquals(await stream.finished, reason);
+  gate.resolve();
+  assertInstanceOf(await write, StreamClosedError);
+});
+
+Deno.test("What fails because the transport is being closed does not cut the close short", async () => {
+  const { transport, stream } = scripted();
+  const cut = Promise.withResolvers<never>();
+  const closed = Promise.withResolvers<void>();
+  transport.gates.read = cut.promise;
+  transport.gates.close = closed.promise;
+  const read = rejection(stream.read(1));
+  await turns();
+  const closing = stream.close();
+  cut.reject(new Deno.errors.Interrupted("closed"));
+  assertInstanceOf(await read, StreamClosedError);
+  closed.resolve();
+  await closing;
+  assertEquals(await stream.finished, undefined);
+  assertEquals(transport.calls, ["read", "close"]);
 });
 
 Deno.test("What the platform complains about while it is let go of reaches nobody", async () => {

@@ -1,4 +1,5 @@
-import { ConnectionLostError } from "@sluice/sluice/errors";
+import { Channel } from "@sluice/sluice/channels";
+import { ConnectionLostError, StreamClosedError } from "@sluice/sluice/errors";
 import { PipeStream } from "@sluice/sluice/streams";
 import {
   assert,
@@ -10,7 +11,7 @@ import {
   assertStrictEquals,
   assertStringIncludes,
 } from "@std/assert";
-import { bytes, readAll, rejection, spawnDeno } from "./_support.ts";
+import { bytes, readAll, rejection, spawnDeno, turns } from "./_support.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);
 const decode = (data: Uint8Array | null) =>
@@ -265,6 +266,56 @@ Deno.test({
       await rejection(PipeStream.spawn(["sleep", "60"], { signal })),
       reason,
     );
+  },
+});
+
+for (
+  const [what, end] of Object.entries({
+    "an abort": (stream: { abort(reason: unknown): void }) =>
+      stream.abort(new Error("enough")),
+    "its signal": (_: unknown, controller: AbortController) =>
+      controller.abort(new Error("enough")),
+  })
+) {
+  Deno.test({
+    ...posix,
+    name: `A child that a close waits for is killed by ${what} at once`,
+    async fn() {
+      const controller = new AbortController();
+      const { signal } = controller;
+      // It takes no notice of the end of its input; one has ended its output too.
+      const closed = await PipeStream.spawn(["sleep", "60"], { signal });
+      const ended = await PipeStream.spawn(
+        ["sh", "-c", "exec sleep 60 >&-"],
+        { signal },
+      );
+      const closing = closed.close();
+      await ended.closeWrite();
+      assertEquals(await ended.read(1), null);
+      assert(ended.closed);
+      for (const stream of [closed, ended]) end(stream, controller);
+      await closing;
+      for (const stream of [closed, ended]) {
+        assertInstanceOf(await stream.finished, StreamClosedError);
+        // Later it would have been SIGTERM.
+        assertEquals((await stream.status)?.signal, "SIGKILL");
+      }
+    },
+  });
+}
+
+Deno.test({
+  ...posix,
+  name: "A channel whose close waits for its child is cut short by an abort",
+  async fn() {
+    const child = await PipeStream.spawn(["sleep", "60"]);
+    const channel = new Channel(child);
+    const closing = channel.close();
+    while (!child.closed) await turns(1); // All that was sent has left by then.
+    channel.abort(new Error("enough"));
+    await closing;
+    assertEquals((await child.status)?.signal, "SIGKILL");
+    assertEquals(await channel.finished, undefined);
   },
 });
 
