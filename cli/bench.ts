@@ -13,6 +13,7 @@ import {
   connectTarget,
   TIMEOUT_OPTION,
 } from "./endpoint.ts";
+import { closing } from "./running.ts";
 
 /** What was measured with messages of one size; it is what `--json` prints. */
 interface Result {
@@ -86,7 +87,8 @@ ${ADDRESS_HELP}
     const duration = args.integer("duration", 1, 3_600_000) ??
       DEFAULT_DURATION;
     const settings = await channelSettings(args);
-    await using channel = await connect(target, settings);
+    const channel = await connect(target, settings);
+    await using _ = closing(channel, signal);
     const results: Result[] = [];
     for (const size of sizes) {
       results.push(await measure(channel, size, duration, signal));

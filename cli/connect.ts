@@ -14,6 +14,7 @@ import {
   TIMEOUT_OPTION,
 } from "./endpoint.ts";
 import { printMessages, RAW_OPTION } from "./print_messages.ts";
+import { closing } from "./running.ts";
 
 /**
  * How long the end waits for what is queued, in milliseconds. Without an
@@ -61,10 +62,11 @@ ${ADDRESS_HELP}
     assertTlsUsed(args, { to: address });
     const target = connectTarget(address, args, signal);
     const count = args.integer("count", 1, Number.MAX_SAFE_INTEGER);
-    await using channel = await connect(target, {
+    const channel = await connect(target, {
       ...await channelSettings(args),
       closeTimeout: CLOSE_TIMEOUT,
     });
+    await using _ = closing(channel, signal);
     const sent = send(channel, context);
     // All is sent before the end, which a peer may answer with its own.
     const sending = sent.then(() => channel.writable.close());

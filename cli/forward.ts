@@ -113,9 +113,14 @@ async function join(
   openFar: () => Promise<Side>,
   signal: AbortSignal,
 ): Promise<void> {
-  using _ = onAbort(signal, () => near.abort(signal.reason));
+  const sides = [near];
+  // Until both are closed, which one of them may take its time for.
+  using _ = onAbort(signal, () => {
+    for (const side of sides) side.abort(signal.reason);
+  });
   try {
     await using far = await openFar();
+    sides.push(far);
     await Promise.all([
       near.readable.pipeTo(far.writable),
       far.readable.pipeTo(near.writable),

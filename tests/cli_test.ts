@@ -4,6 +4,7 @@ import {
   assertGreater,
   assertLess,
   assertMatch,
+  assertRejects,
   assertStringIncludes,
 } from "@std/assert";
 import { delay } from "@std/async/delay";
@@ -142,6 +143,18 @@ function spawn(args: string[], flags: string[] = []): Deno.ChildProcess {
     stderr: "piped",
     env: { NO_COLOR: "1" },
   }).spawn();
+}
+
+/**
+ * The address of a command that says when its input has ended, and goes on for 15
+ * seconds. It leaves a note when it is sent SIGTERM, which it is after 5.
+ */
+function stubborn(note: string): string {
+  const program = `trap 'echo > "$0"' TERM
+    cat > /dev/null
+    printf '\\0\\0\\0\\005\\0ended\\n'
+    i=0; while [ $((i += 1)) -lt 150 ]; do sleep 0.1; done`;
+  return `cmd:${JSON.stringify(["sh", "-c", program, note])}`;
 }
 
 /** A temporary folder, which disposal removes. */
@@ -403,6 +416,23 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   });
 }
 
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  Deno.test({
+    name:
+      `connect at ${signal} waits for no command that goes on after the end of its input`,
+    ignore: Deno.build.os === "windows",
+    fn: async () => {
+      await using folder = await temporaryFolder();
+      const note = join(folder.path, "note");
+      await using child = start(["connect", stubborn(note)]);
+      await child.input.close();
+      assertEquals(await child.line(), "ended");
+      assertEquals(await child.end(signal), { code: 130, err: "" });
+      await assertRejects(() => Deno.stat(note), Deno.errors.NotFound);
+    },
+  });
+}
+
 Deno.test("connect speaks to a command that it starts", async () => {
   const program = `["${Deno.execPath()}", "eval",
     "await Deno.stdin.readable.pipeTo(Deno.stdout.writable)"]`;
@@ -583,6 +613,23 @@ Deno.test("forward passes the end of a service on to a client that goes on", asy
   assertEquals(await client.read(1), null);
   await client.write(bytes("still"));
   assertEquals(await received.promise, 5);
+});
+
+Deno.test({
+  name:
+    "forward at SIGTERM waits for no command that goes on after the end of its input",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    await using folder = await temporaryFolder();
+    const note = join(folder.path, "note");
+    await using child = start(["forward", `${HOST}:0`, stubborn(note)]);
+    const port = Number((await child.address()).split(":")[2]);
+    await using client = await connect({ port });
+    await client.writable.close();
+    assertEquals(await client.recv(), bytes("ended"));
+    assertEquals((await child.end("SIGTERM")).code, 0);
+    await assertRejects(() => Deno.stat(note), Deno.errors.NotFound);
+  },
 });
 
 Deno.test("forward goes on when the address that it leads to refuses", async () => {
