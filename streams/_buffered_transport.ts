@@ -14,9 +14,6 @@ export class BufferedTransport implements ByteTransport {
   /** Called when bytes could not be written that nobody waits for any more. */
   onFailure: (reason: unknown) => void = () => {};
 
-  /** Whether our direction was ended. */
-  ended = false;
-
   readonly #below: ByteTransport;
   readonly #size: number;
   readonly #closeTimeout: number;
@@ -66,7 +63,6 @@ export class BufferedTransport implements ByteTransport {
   }
 
   async closeWrite(): Promise<void> {
-    this.ended = true;
     await this.flush();
     await this.#below.closeWrite();
   }

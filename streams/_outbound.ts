@@ -100,6 +100,12 @@ export class Outbound implements ChunkSink {
     this.#life.fail(reason);
   }
 
+  /** Settles after the writes before, and after our end if that was asked for. */
+  async settled(): Promise<void> {
+    await (this.#ending ?? this.#lastWrite);
+    this.#life.assertAlive();
+  }
+
   /** Nothing works any more. */
   fail(reason: unknown): void {
     this.#controller?.error(reason);

@@ -2,7 +2,7 @@ import { BufferOverflowError } from "../errors.ts";
 import { assertInteger } from "./_assert.ts";
 import { BufferedTransport } from "./_buffered_transport.ts";
 import { infoOf, transportOver } from "./_pair_transport.ts";
-import { ByteStream } from "./byte_stream.ts";
+import { ByteStream, directionsOf } from "./byte_stream.ts";
 import type { ByteStreamPair } from "./byte_stream_pair.ts";
 import { DEFAULT_BUFFER_SIZE, MAX_BUFFER_SIZE } from "./constants.ts";
 
@@ -47,7 +47,6 @@ export interface BufferedStreamOptions {
  */
 export class BufferedStream extends ByteStream {
   readonly #transport: BufferedTransport;
-  #ended = false;
 
   /**
    * Makes a buffered stream of another, both of whose sides it locks and owns.
@@ -68,26 +67,19 @@ export class BufferedStream extends ByteStream {
   }
 
   /**
-   * Settles when all writes before it have been handed to the stream below.
+   * Settles when all writes before it have been handed to the stream below. Once
+   * our direction is being ended it settles with that, also after the end of the
+   * peer: there is nothing left to flush, which is no failure.
    *
-   * @throws {StreamClosedError} after `close()`.
+   * @throws {StreamClosedError} after `close()`, unless both directions had ended
+   * by then.
    */
   async flush(): Promise<void> {
-    const ended = this.#ended || this.#transport.ended;
-    if (ended && !this.closed) return await this.closeWrite();
-    // In turn after the writes that still wait. A pipe's are its own business.
-    if (!this.writable.locked) await this.write(NOTHING);
+    // In turn after the writes that still wait. Those in a pipe are its own business.
+    await directionsOf(this).outbound.settled();
     await this.#transport.flush();
   }
-
-  /** Hands on what was gathered, then ends our direction. */
-  override closeWrite(): Promise<void> {
-    this.#ended = true;
-    return super.closeWrite();
-  }
 }
-
-const NOTHING = new Uint8Array(0);
 
 function assertBufferSize(size: number): void {
   assertInteger("bufferSize", size, 1);

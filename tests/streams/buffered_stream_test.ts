@@ -216,6 +216,38 @@ Deno.test("BufferedStream flushes through a pipe that has locked it", async () =
   assertInstanceOf(await rejection(stream.flush()), StreamClosedError);
 });
 
+Deno.test("flush() of a BufferedStream is refused after close(), though a writer has locked it", async () => {
+  const { stream } = scripted();
+  const writer = stream.writable.getWriter();
+  writer.closed.catch(() => {});
+  await stream.close();
+  assertInstanceOf(await rejection(stream.flush()), StreamClosedError);
+});
+
+Deno.test("flush() of a BufferedStream after closeWrite() settles before and after the end of the peer", async () => {
+  const { stream, transport } = scripted();
+  await stream.closeWrite();
+  await stream.flush();
+  transport.push(null);
+  assertEquals(await stream.read(1), null);
+  await stream.flush();
+  await stream.close();
+  await stream.flush();
+});
+
+Deno.test("flush() of a BufferedStream waits for the writes before it, in their turn", async () => {
+  const { stream, transport, lengths } = scripted(10);
+  const gate = Promise.withResolvers<void>();
+  transport.gates.write = gate.promise;
+  const writes = [10, 10, 3].map((size) => stream.write(bytes(size)));
+  const flushed = stream.flush().then(() => lengths());
+  await turns();
+  gate.resolve();
+  assertEquals(await flushed, [10, 10, 3]);
+  await Promise.all(writes);
+  await stream.close();
+});
+
 Deno.test("BufferedStream serves small reads from one chunk of the stream below", async () => {
   const { stream, transport } = scripted();
   transport.push(bytes(1000));
