@@ -2,7 +2,7 @@ import { assertTime } from "../streams/_assert.ts";
 import { DEFAULT_CONNECT_TIMEOUT } from "../streams/_establish.ts";
 import { Acceptor, type AcceptorOptions } from "./_acceptor.ts";
 import { listenUnix } from "./_listen_unix.ts";
-import { refuseOptions } from "./_refuse_options.ts";
+import { refuseOptions } from "../streams/_refuse_options.ts";
 import type {
   ListenOptions,
   ListenTcpOptions,

@@ -1,7 +1,7 @@
 import type { ByteStream } from "../streams/byte_stream.ts";
 import { PipeStream } from "../streams/pipe_stream.ts";
 import { SocketStream } from "../streams/socket_stream.ts";
-import { refuseOptions } from "./_refuse_options.ts";
+import { refuseOptions } from "../streams/_refuse_options.ts";
 import type { ConnectTarget, TcpTarget } from "./connect.ts";
 
 /** Connects to `target`. What is no option of its kind is refused. */
