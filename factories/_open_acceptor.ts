@@ -30,7 +30,7 @@ function openTcp(
     ListenTcpOptions,
   common: CommonOptions,
 ): Acceptor {
-  refuseOptions("listen on TCP", rest);
+  refuseOptions("listen on TCP", rest, REASONS);
   const listener = Deno.listen({ hostname, port });
   return new Acceptor(listener, { ...DEFAULTS, noDelay, keepAlive, ...common });
 }
@@ -47,7 +47,7 @@ function openTls(
   }: ListenTlsOptions,
   common: CommonOptions,
 ): Acceptor {
-  refuseOptions("listen on TLS", rest);
+  refuseOptions("listen on TLS", rest, REASONS);
   assertTime("handshakeTimeout", handshakeTimeout);
   if (certFile === undefined || keyFile === undefined) {
     throw new TypeError(
@@ -68,9 +68,21 @@ function openUnix(
   { path, ...rest }: ListenUnixOptions,
   common: CommonOptions,
 ): Acceptor {
-  refuseOptions("listen on a Unix socket", rest);
+  refuseOptions("listen on a Unix socket", rest, REASONS);
   return new Acceptor(listenUnix(path), { ...DEFAULTS, ...common });
 }
+
+/** A server that seems to ask for client certificates, and does not, is worse than none. */
+const CLIENT_CERTIFICATES =
+  "the platform's TLS listener does not verify client certificates";
+
+const REASONS = {
+  ca: CLIENT_CERTIFICATES,
+  caCerts: CLIENT_CERTIFICATES,
+  clientAuth: CLIENT_CERTIFICATES,
+  requestCert: CLIENT_CERTIFICATES,
+  rejectUnauthorized: CLIENT_CERTIFICATES,
+};
 
 const DEFAULTS = {
   noDelay: true,

@@ -7,14 +7,11 @@ import type { ConnectTarget, TcpTarget } from "./connect.ts";
 /** Connects to `target`. What is no option of its kind is refused. */
 export async function openStream(target: ConnectTarget): Promise<ByteStream> {
   if ("path" in target) {
-    const { path, timeout, signal, ...rest } = target;
-    refuseOptions("connect to a Unix socket", rest);
-    return await SocketStream.connectUnix(path, { timeout, signal });
+    const { path, ...options } = target;
+    return await SocketStream.connectUnix(path, options);
   }
   if ("command" in target) {
-    const { command, cwd, env, stderr, killTimeout, signal, ...rest } = target;
-    refuseOptions("connect to a command", rest);
-    const options = { cwd, env, stderr, killTimeout, signal };
+    const { command, ...options } = target;
     return await PipeStream.spawn(command, options);
   }
   return await openPort(target);

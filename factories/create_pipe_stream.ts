@@ -14,6 +14,7 @@ export type CreatePipeStreamOptions = SpawnOptions;
  * @param options Directory, environment, standard error, signal, deadline.
  * @throws {ConnectionLostError} if it cannot be started.
  * @throws {RangeError} if `killTimeout` is out of its range.
+ * @throws {TypeError} if an option is none of these.
  *
  * @example
  * ```ts

@@ -14,7 +14,8 @@ export type CreateSocketStreamOptions = ConnectOptions;
  * @throws {ConnectionLostError} if no connection could be made.
  * @throws {StreamTimeoutError} if `timeout` passed.
  * @throws {RangeError} if `port`, `attempts` or `timeout` is out of its range.
- * @throws {TypeError} if `host` is an address that `ipv6` excludes.
+ * @throws {TypeError} if an option is none of these, or `host` is an address that
+ * `ipv6` excludes.
  *
  * @example
  * ```ts

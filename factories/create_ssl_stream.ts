@@ -22,8 +22,8 @@ export type CreateSslStreamOptions = ConnectTlsOptions;
  * certificate is not to be trusted, or it speaks none of `alpnProtocols`.
  * @throws {StreamTimeoutError} if `timeout` passed, with the handshake.
  * @throws {RangeError} if `port`, `attempts` or `timeout` is out of its range.
- * @throws {TypeError} if options are combined that the platform cannot honour
- * together, or `host` is an address that `ipv6` excludes.
+ * @throws {TypeError} if an option is none of these, options are combined that the
+ * platform cannot honour together, or `host` is an address that `ipv6` excludes.
  *
  * @example With an authority of one's own
  * ```ts ignore

@@ -17,7 +17,7 @@ export type CreateUnixStreamOptions = ConnectUnixOptions;
  * @throws {ConnectionLostError} if no connection could be made.
  * @throws {StreamTimeoutError} if `timeout` passed.
  * @throws {RangeError} if `timeout` is out of its range.
- * @throws {TypeError} if `path` is too long.
+ * @throws {TypeError} if `path` is too long, or an option is none of these.
  *
  * @example
  * ```ts

@@ -3,6 +3,7 @@ import { ConnectionLostError } from "../errors.ts";
 import { assertTime } from "./_assert.ts";
 import { toConnectError } from "./_establish.ts";
 import { PipeReader } from "./_pipe_reader.ts";
+import { refuseOptions } from "./_refuse_options.ts";
 import { StderrTail } from "./_stderr_tail.ts";
 import type { ByteTransport } from "./byte_transport.ts";
 
@@ -66,8 +67,14 @@ export class ChildProcess implements ByteTransport {
   #writeTimer: ReturnType<typeof setTimeout> | undefined;
   #ending: Promise<void> | undefined;
 
-  constructor(command: readonly string[], options: SpawnOptions) {
-    const { cwd, env, stderr = "inherit", killTimeout } = options;
+  constructor(
+    command: readonly string[],
+    { cwd, env, stderr = "inherit", killTimeout, ...rest }: Omit<
+      SpawnOptions,
+      "signal"
+    >,
+  ) {
+    refuseOptions("connect to a command", rest);
     this.#killTimeout = killTimeout ?? DEFAULT_KILL_TIMEOUT;
     assertTime("killTimeout", this.#killTimeout);
     const [program, ...args] = command;

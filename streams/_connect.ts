@@ -3,6 +3,7 @@ import { StreamError } from "../errors.ts";
 import { assertInteger } from "./_assert.ts";
 import { establish } from "./_establish.ts";
 import { onAbort } from "./_on_abort.ts";
+import { refuseOptions } from "./_refuse_options.ts";
 
 /** Options of {@linkcode SocketStream.connectUnix}. */
 export interface ConnectUnixOptions {
@@ -57,16 +58,19 @@ export interface ConnectTlsOptions extends ConnectOptions {
 export async function connectTcp(
   host: string,
   port: number,
-  options: ConnectOptions,
+  { ipv6, keepAlive, noDelay, attempts, timeout, signal, ...rest }:
+    ConnectOptions,
 ): Promise<Deno.TcpConn> {
+  refuseOptions("connect to a port", rest);
   assertInteger("port", port, 0, 65_535);
+  const socket = { ipv6, keepAlive, noDelay };
   return await attempt(
-    options,
+    { attempts, signal },
     () =>
       establish(
         `connect to ${host}:${port}`,
-        (signal) => openTcp(host, port, options, signal),
-        options,
+        (signal) => openTcp(host, port, socket, signal),
+        { timeout, signal },
       ),
   );
 }
@@ -75,19 +79,34 @@ export async function connectTcp(
 export async function connectTls(
   host: string,
   port: number,
-  options: ConnectTlsOptions,
+  {
+    keyFile,
+    certFile,
+    caCerts = [],
+    alpnProtocols,
+    ipv6,
+    keepAlive,
+    noDelay,
+    attempts,
+    timeout,
+    signal,
+    ...rest
+  }: ConnectTlsOptions,
 ): Promise<Deno.TlsConn> {
+  refuseOptions("connect over TLS", rest);
   assertInteger("port", port, 0, 65_535);
-  const { alpnProtocols } = options;
-  const client = await clientCertificate(options);
-  const caCerts = await Promise.all((options.caCerts ?? []).map(pemText));
+  const socket = { ipv6, keepAlive, noDelay };
+  const client = await clientCertificate({ certFile, keyFile, ...socket });
+  const tls = {
+    caCerts: await Promise.all(caCerts.map(pemText)),
+    ...(alpnProtocols && { alpnProtocols }),
+  };
   const open = async (signal: AbortSignal): Promise<Deno.TlsConn> => {
-    const tls = { caCerts, ...(alpnProtocols && { alpnProtocols }) };
     if (client) {
       return await Deno.connectTls({ hostname: host, port, ...tls, ...client });
     }
     // startTls rather than connectTls: a TlsConn has no setNoDelay.
-    const tcp = await openTcp(host, port, options, signal);
+    const tcp = await openTcp(host, port, socket, signal);
     try {
       return await Deno.startTls(tcp, { hostname: host, ...tls });
     } catch (error) {
@@ -97,25 +116,26 @@ export async function connectTls(
     }
   };
   return await attempt(
-    options,
+    { attempts, signal },
     () =>
       establish(
         `connect to ${host}:${port} over TLS`,
         (signal) => open(signal).then((conn) => handshake(conn, signal)),
-        options,
+        { timeout, signal },
       ),
   );
 }
 
 /** A connection to a Unix socket. */
-export function connectUnix(
+export async function connectUnix(
   path: string,
-  options: ConnectUnixOptions,
+  { timeout, signal, ...rest }: ConnectUnixOptions,
 ): Promise<Deno.UnixConn> {
-  return establish(
+  refuseOptions("connect to a Unix socket", rest);
+  return await establish(
     `connect to ${path}`,
     () => Deno.connect({ transport: "unix", path }),
-    options,
+    { timeout, signal },
   );
 }
 

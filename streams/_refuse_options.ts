@@ -1,28 +1,25 @@
 /**
- * Refuses options that are left over: what cannot be honoured is not ignored,
- * as a server that seems to ask for client certificates, and does not, is worse
- * than none.
+ * Refuses options that are left over: what cannot be honoured is not ignored, as
+ * whoever gives it counts on it.
+ *
+ * @param action What the options are for: `connect over TLS`.
+ * @param rest The options that it does not know.
+ * @param reasons Why not, by name, where there is more to say.
  */
 export function refuseOptions(
   action: string,
   rest: Readonly<Record<string, unknown>>,
+  reasons: Readonly<Partial<Record<string, string>>> = {},
 ): void {
   const [name] = Object.keys(rest).filter((name) => rest[name] !== undefined);
   if (name === undefined) return;
-  const reason = REASONS[name] ?? "it has no such option";
+  const reason = reasons[name] ?? REASONS[name] ?? "it has no such option";
   throw new TypeError(`Cannot ${action} with ${name}: ${reason}`);
 }
 
-const CLIENT_CERTIFICATES =
-  "the platform's TLS listener does not verify client certificates";
 const SOCKET_OPTION = "the platform does not allow it for this transport";
 
 const REASONS: Partial<Record<string, string>> = {
-  ca: CLIENT_CERTIFICATES,
-  caCerts: CLIENT_CERTIFICATES,
-  clientAuth: CLIENT_CERTIFICATES,
-  requestCert: CLIENT_CERTIFICATES,
-  rejectUnauthorized: CLIENT_CERTIFICATES,
   noDelay: SOCKET_OPTION,
   keepAlive: SOCKET_OPTION,
   ipv6: SOCKET_OPTION,

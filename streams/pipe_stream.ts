@@ -111,13 +111,13 @@ export class PipeStream extends ByteStream {
    * @param options Directory, environment, standard error, signal, deadline.
    * @throws {ConnectionLostError} if it cannot be started.
    * @throws {RangeError} if `killTimeout` is out of its range.
+   * @throws {TypeError} if an option is none of these.
    */
   // deno-lint-ignore require-await
   static async spawn(
     command: readonly string[],
-    options: SpawnOptions = {},
+    { signal, ...options }: SpawnOptions = {},
   ): Promise<PipeStream> {
-    const { signal } = options;
     signal?.throwIfAborted();
     const stream = new OwnPipeStream(
       new ChildProcess(command, options),

@@ -96,7 +96,8 @@ export class SocketStream extends ByteStream {
    * @throws {ConnectionLostError} if no connection could be made.
    * @throws {StreamTimeoutError} if `timeout` passed.
    * @throws {RangeError} if `port`, `attempts` or `timeout` is out of its range.
-   * @throws {TypeError} if `host` is an address that `ipv6` excludes.
+   * @throws {TypeError} if an option is none of these, or `host` is an address
+   * that `ipv6` excludes.
    */
   static async connect(
     host: string,
@@ -127,8 +128,8 @@ export class SocketStream extends ByteStream {
    * certificate is not to be trusted, or it speaks none of `alpnProtocols`.
    * @throws {StreamTimeoutError} if `timeout` passed.
    * @throws {RangeError} if `port`, `attempts` or `timeout` is out of its range.
-   * @throws {TypeError} if options cannot be honoured together, or `host` is an
-   * address that `ipv6` excludes.
+   * @throws {TypeError} if an option is none of these, options cannot be honoured
+   * together, or `host` is an address that `ipv6` excludes.
    */
   static async connectTls(
     host: string,
@@ -151,7 +152,7 @@ export class SocketStream extends ByteStream {
    * @throws {ConnectionLostError} if no connection could be made.
    * @throws {StreamTimeoutError} if `timeout` passed.
    * @throws {RangeError} if `timeout` is out of its range.
-   * @throws {TypeError} if `path` is too long.
+   * @throws {TypeError} if `path` is too long, or an option is none of these.
    */
   static async connectUnix(
     path: string,

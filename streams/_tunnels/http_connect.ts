@@ -4,6 +4,7 @@ import {
   ConnectionLostError,
   FramingError,
 } from "../../errors.ts";
+import { refuseOptions } from "../_refuse_options.ts";
 import type { ProxyAddress, ProxyConversation } from "./proxy.ts";
 import { authorityOf, type Target } from "./target.ts";
 
@@ -24,10 +25,11 @@ const HTAB = 0x09;
 const SPACE = 0x20;
 const DELETE = 0x7f;
 
-/** Refuses credentials that Basic authentication cannot carry. */
+/** Refuses what is no option, and credentials that Basic authentication cannot carry. */
 export function assertHttpConnectProxy(
-  { username, password }: HttpConnectProxy,
+  { host: _host, port: _port, username, password, ...rest }: HttpConnectProxy,
 ): void {
+  refuseOptions("connect through an HTTP proxy", rest);
   if (username === undefined && password === undefined) return;
   if (username === undefined) {
     throw new TypeError("Cannot use a password as username goes with it");

@@ -1,6 +1,7 @@
 import { pemText } from "../_connect.ts";
 import { ConnTransport } from "../_conn_transport.ts";
 import { establish } from "../_establish.ts";
+import { refuseOptions } from "../_refuse_options.ts";
 import { TlsClientTransport } from "../_tls_client_transport.ts";
 import type { StreamInfo } from "../byte_stream.ts";
 import type { ByteTransport } from "../byte_transport.ts";
@@ -76,7 +77,9 @@ export async function openTunnel(
 ): Promise<OpenTunnel> {
   const { via, tls = false, timeout, signal, noDelay, keepAlive, ...rest } =
     options;
-  assertNoOthers("connect through a tunnel", rest);
+  refuseOptions("connect through a tunnel", rest, {
+    ipv6: "the far end resolves the name",
+  });
   assertTarget(target);
   const socket = {
     ...noDelay !== undefined && { noDelay },
@@ -227,22 +230,10 @@ async function tlsParameters(
   const { hostname = host, caCerts = [], alpnProtocols, ...rest } = tls === true
     ? {}
     : tls;
-  assertNoOthers("speak TLS through a tunnel", rest);
+  refuseOptions("speak TLS through a tunnel", rest);
   return {
     hostname,
     caCerts: await Promise.all(caCerts.map(pemText)),
     ...(alpnProtocols && { alpnProtocols }),
   };
-}
-
-/** Refuses options that are left over: who gives them counts on them. */
-function assertNoOthers(
-  action: string,
-  rest: Readonly<Record<string, unknown>>,
-): void {
-  const [name] = Object.keys(rest);
-  if (name === undefined) return;
-  throw new TypeError(
-    `Cannot ${action} with ${name}: there is no such option`,
-  );
 }

@@ -1,6 +1,7 @@
 import { concat } from "jsr:@std/bytes@^1.0.6/concat";
 import { ConnectionLostError, FramingError } from "../../errors.ts";
 import { builtin } from "../_builtin.ts";
+import { refuseOptions } from "../_refuse_options.ts";
 import type { ProxyAddress, ProxyConversation } from "./proxy.ts";
 import type { Target } from "./target.ts";
 
@@ -31,8 +32,11 @@ const REPLIES = [
   "address type not supported",
 ];
 
-/** Refuses credentials that SOCKS5 cannot carry. */
-export function assertSocks5Proxy({ username, password }: Socks5Proxy): void {
+/** Refuses what is no option, and credentials that SOCKS5 cannot carry. */
+export function assertSocks5Proxy(
+  { host: _host, port: _port, username, password, ...rest }: Socks5Proxy,
+): void {
+  refuseOptions("connect through a SOCKS5 proxy", rest);
   if ((username === undefined) !== (password === undefined)) {
     throw new TypeError(
       "Cannot use the credentials as username and password go together",

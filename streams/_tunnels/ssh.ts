@@ -2,6 +2,7 @@ import { ConnectionLostError } from "../../errors.ts";
 import { assertInteger } from "../_assert.ts";
 import { ChildProcess } from "../_child_process.ts";
 import { onAbort } from "../_on_abort.ts";
+import { refuseOptions } from "../_refuse_options.ts";
 import { authorityOf, type Target } from "./target.ts";
 
 /** A machine to reach the target from, through the `ssh` command. */
@@ -33,10 +34,20 @@ const OPENED = [
   { name: "mux_client_request_stdio_fwd", text: "master session id" },
 ];
 
-/** Refuses what would be taken for something else on the command line. */
+/** Refuses what is no option, and what would be taken for something else on the command line. */
 export function assertSshTunnel(
-  { host, port, user, options = {} }: SshTunnel,
+  {
+    host,
+    port,
+    user,
+    identityFile: _identityFile,
+    configFile: _configFile,
+    options = {},
+    program: _program,
+    ...rest
+  }: SshTunnel,
 ): void {
+  refuseOptions("connect through ssh", rest);
   if (!/^[^-\s\p{Cc}][^\s\p{Cc}]*$/u.test(host)) {
     throw new TypeError(
       `Cannot use ssh as host must be a name: current value is ${

@@ -148,21 +148,19 @@ export async function startSshd(): Promise<
       configFile: "none",
       identityFile: path("user"),
       options,
-      folder,
     };
     // -D: in the foreground; -e: errors to standard error.
     return { args: ["-D", "-e", "-f", path("sshd_config")], via: { ssh } };
   });
 }
 
-/** A way through ssh, and the folder of its keys: `user` is let in, `stranger` is not. */
+/** A way through ssh. In the folder of its key is that of a `stranger`, who is not let in. */
 export interface SshOptions {
   host: string;
   port: number;
   configFile: string;
   identityFile: string;
   options: Record<string, string>;
-  folder: string;
 }
 
 /** A TCP port that nobody listens on. */

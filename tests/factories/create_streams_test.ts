@@ -109,3 +109,32 @@ Deno.test("every factory rejects with the reason of a signal that has aborted", 
     assertStrictEquals(failure, reason);
   }
 });
+
+Deno.test("every factory refuses options that it cannot honour, before it connects", async () => {
+  using listener = listen({ port: 0 });
+  const { port } = listener.addr as Deno.NetAddr;
+  const signal = undefined; // Which is as good as none.
+  // A variable may have more than its type tells.
+  const tls = { signal, tls: true };
+  const lax = { signal, rejectUnauthorized: false };
+  const later = { signal, attempts: 2 };
+  const awake = { signal, keepAlive: true };
+  const prompt = { signal, noDelay: true };
+  const refused: [string, () => Promise<ByteStream>][] = [
+    ["tls: it has", () => createSocketStream(HOST, port, tls)],
+    ["rejectUnauthorized: it has", () => createSslStream(HOST, port, lax)],
+    ["attempts: it has", () => createUnixStream("/does/not/exist", later)],
+    [
+      "keepAlive: the platform",
+      () => createUnixStream("/does/not/exist", awake),
+    ],
+    [
+      "noDelay: the platform",
+      () => createUnixStream("/does/not/exist", prompt),
+    ],
+    ["attempts: it has", () => createPipeStream(["does-not-exist"], later)],
+  ];
+  for (const [what, create] of refused) {
+    await assertRejects(create, TypeError, `with ${what}`);
+  }
+});

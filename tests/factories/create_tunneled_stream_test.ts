@@ -436,11 +436,13 @@ for (
 
 // Options that cannot be honoured
 
+const PROXY = { host: HOST, port: 1 };
+
 for (
   const [via, options, reason] of [
-    [{ socks5: { host: HOST, port: 1 } }, { attempts: 5 }, "no such option"],
-    [{ httpConnect: { host: HOST, port: 1 } }, { ipv6: true }, "no such"],
-    [{ ssh: { host: HOST } }, { attempts: 5 }, "no such option"],
+    [{ socks5: PROXY }, { attempts: 5 }, "it has no such option"],
+    [{ httpConnect: PROXY }, { ipv6: true }, "the far end resolves"],
+    [{ ssh: { host: HOST } }, { attempts: 5 }, "it has no such option"],
     [{ ssh: { host: HOST } }, { keepAlive: true }, "the socket is that of ssh"],
   ] satisfies [TunnelVia, Record<string, unknown>, string][]
 ) {
@@ -449,10 +451,25 @@ for (
     await assertRejects(
       () => createTunneledStream("target.invalid", 7, { via, ...options }),
       TypeError,
-      `with ${Object.keys(options)}: ${reason.replace(/^no/, "there is no")}`,
+      `with ${Object.keys(options)}: ${reason}`,
     );
   });
 }
+
+Deno.test("createTunneledStream refuses what is no option of the tunnel itself", async () => {
+  const tunnels = [
+    { httpConnect: { ...PROXY, tls: true } },
+    { socks5: { ...PROXY, tls: true } },
+    { ssh: { host: HOST, tls: true } },
+  ];
+  for (const via of tunnels) {
+    await assertRejects(
+      () => createTunneledStream("target.invalid", 7, { via }),
+      TypeError,
+      "with tls: it has no such option",
+    );
+  }
+});
 
 Deno.test("TunneledSocketStream has no way past the tunnel", async () => {
   using listener = Deno.listen({ hostname: HOST, port: 0 });

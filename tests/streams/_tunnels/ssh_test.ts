@@ -6,6 +6,7 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { deadline } from "@std/async/deadline";
+import { dirname } from "@std/path/dirname";
 import { join } from "@std/path/join";
 import { ConnectionLostError, createTunneledStream } from "@sluice/sluice";
 import { certificates } from "../../_certificates.ts";
@@ -86,6 +87,7 @@ peerTest(
     await using tunnel = await startSshd();
     await using server = serveEcho();
     const { ssh } = tunnel.via;
+    const folder = dirname(ssh.identityFile);
     const attempt = (change: Partial<typeof ssh>) =>
       createTunneledStream(HOST, server.port, {
         via: { ssh: { ...ssh, ...change } },
@@ -93,21 +95,21 @@ peerTest(
     for (
       const [change, reason] of [
         [
-          { identityFile: join(ssh.folder, "stranger") },
+          { identityFile: join(folder, "stranger") },
           "Permission denied (publickey)",
         ],
         [
           {
             options: {
               ...ssh.options,
-              UserKnownHostsFile: join(ssh.folder, "nothing"),
-              GlobalKnownHostsFile: join(ssh.folder, "nothing"),
+              UserKnownHostsFile: join(folder, "nothing"),
+              GlobalKnownHostsFile: join(folder, "nothing"),
             },
           },
           "Host key verification failed",
         ],
         [{ port: freePort() }, "Connection refused"],
-        [{ configFile: join(ssh.folder, "nothing") }, "Can't open user config"],
+        [{ configFile: join(folder, "nothing") }, "Can't open user config"],
         [{ options: { NoSuchOption: "1" } }, "Bad configuration option"],
       ] as const
     ) {
@@ -129,7 +131,8 @@ peerTest(
     await using tunnel = await startSshd();
     await using server = serveEcho();
     const { ssh } = tunnel.via;
-    const configFile = join(ssh.folder, "config");
+    const folder = dirname(ssh.identityFile);
+    const configFile = join(folder, "config");
     await Deno.writeTextFile(
       configFile,
       [
@@ -156,7 +159,8 @@ peerTest(
     await using tunnel = await startSshd();
     await using server = serveEcho();
     const { ssh } = tunnel.via;
-    const ControlPath = join(ssh.folder, "control");
+    const folder = dirname(ssh.identityFile);
+    const ControlPath = join(folder, "control");
     const options = { ...ssh.options, ControlPath, ControlMaster: "auto" };
     const command = [
       ...["-F", "none", "-p", `${ssh.port}`, "-i", ssh.identityFile],
@@ -198,8 +202,9 @@ peerTest(
     await using tunnel = await startSshd();
     await using server = serveEcho();
     const { ssh } = tunnel.via;
-    const ControlPath = join(ssh.folder, "control");
-    const configFile = join(ssh.folder, "config");
+    const folder = dirname(ssh.identityFile);
+    const ControlPath = join(folder, "control");
+    const configFile = join(folder, "config");
     await Deno.writeTextFile(
       configFile,
       `ControlMaster auto\nControlPersist yes\nControlPath ${ControlPath}\n`,
