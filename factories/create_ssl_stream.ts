@@ -11,9 +11,11 @@ export type CreateSslStreamOptions = ConnectTlsOptions;
  * host name are always verified.
  *
  * However it fails, it leaves no socket behind, except that of a handshake that
- * was given up: the platform keeps it until the peer says anything or ends it. A
- * server that wants a client certificate may refuse ours only after our part of the
- * handshake (TLS 1.3), which the first read then tells.
+ * was given up: the platform keeps it until the peer says anything or ends it. With
+ * a client certificate it also keeps that of a connect that was given up, until the
+ * peer answers or the system gives up, after minutes. A server that wants a client
+ * certificate may refuse ours only after our part of the handshake (TLS 1.3), which
+ * the first read then tells.
  *
  * @param host Host name or IP address, which the certificate must carry.
  * @param port Port, 0 to 65535.

@@ -45,7 +45,8 @@ export interface ConnectTlsOptions extends ConnectOptions {
   /**
    * File of the client's certificate chain, PEM; goes with `keyFile`. The
    * platform then makes the socket itself, so that `ipv6`, `keepAlive` and
-   * `noDelay` cannot be set.
+   * `noDelay` cannot be set, and a connect that is given up, while the peer has
+   * not answered, keeps its socket until it does or the system gives up too.
    */
   certFile?: string;
   /** Certificate authorities to trust beside the platform's: file names or PEM text. */
@@ -103,6 +104,7 @@ export async function connectTls(
   };
   const open = async (signal: AbortSignal): Promise<Deno.TlsConn> => {
     if (client) {
+      // It takes no signal: what is given up here ends when the system likes it to.
       return await Deno.connectTls({ hostname: host, port, ...tls, ...client });
     }
     // startTls rather than connectTls: a TlsConn has no setNoDelay.

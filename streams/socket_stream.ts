@@ -114,7 +114,8 @@ export class SocketStream extends ByteStream {
    * A server that wants a client certificate may refuse ours only after our part
    * of the handshake (TLS 1.3), which the first read then tells. The platform
    * keeps the socket of a handshake that was given up until the peer says
-   * anything or ends it.
+   * anything or ends it, and with a client certificate also that of a connect
+   * before it, until the peer answers or the system gives up, after minutes.
    *
    * `close()` of a stream that has read nothing yet waits for the peer's first
    * bytes, or its end, half a second at most. The session tickets of TLS 1.3 may
