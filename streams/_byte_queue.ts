@@ -21,16 +21,22 @@ export class ByteQueue {
     this.#size += chunk.byteLength;
   }
 
-  /** Removes the first chunk as it came; `undefined` if there is none. */
+  /**
+   * Removes the first chunk as it came; `undefined` if there is none.
+   *
+   * @throws {TypeError} if its memory was transferred.
+   */
   shift(): Uint8Array | undefined {
     const chunk = this.#chunks.shift();
-    if (chunk) this.#size -= chunk.byteLength;
+    if (chunk) this.#size -= sizeOf(chunk);
     return chunk;
   }
 
   /**
    * Removes exactly `count` bytes, which must be queued. They are a view if
    * one chunk holds them all, and a copy otherwise.
+   *
+   * @throws {TypeError} if the memory of any of them was transferred.
    */
   take(count: number): Uint8Array {
     const first = this.#takeFirst(count);
@@ -55,9 +61,17 @@ export class ByteQueue {
   #takeFirst(count: number): Uint8Array {
     if (count === 0) return new Uint8Array(0);
     const chunk = this.#chunks.peek()!;
-    if (count >= chunk.byteLength) return this.shift()!;
+    if (count >= sizeOf(chunk)) return this.shift()!;
     this.#size -= count;
     this.#chunks.replaceFirst(chunk.subarray(count));
     return chunk.subarray(0, count);
   }
+}
+
+/** The size of a chunk, none of which was empty when it came. */
+function sizeOf({ byteLength }: Uint8Array): number {
+  if (byteLength > 0) return byteLength;
+  throw new TypeError(
+    "the memory of bytes that were not read yet was transferred, with that of others",
+  );
 }

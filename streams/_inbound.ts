@@ -61,8 +61,7 @@ export class Inbound implements ChunkSource {
   }
 
   next(): Promise<Uint8Array | undefined> {
-    const chunk = this.#unread.shift();
-    if (chunk) return Promise.resolve(chunk);
+    if (this.#unread.size > 0) return this.#nextUnread();
     // A read that was given up may have left a fetch under way.
     if (this.#filling) return this.#filling.then(() => this.next());
     return this.#fetch();
@@ -101,7 +100,7 @@ export class Inbound implements ChunkSource {
       }
       // The reader was released meanwhile: the chunk is for whoever reads next.
       if (this.#taken || !this.#readable?.locked) return;
-      const chunk = this.#unread.shift();
+      const chunk = this.#take(() => this.#unread.shift());
       if (chunk) return controller.enqueue(chunk);
     }
   }
@@ -113,7 +112,9 @@ export class Inbound implements ChunkSource {
     for (;;) {
       this.#life.assertAlive();
       if (signal?.aborted) throw signal.reason; // From here on the bytes are taken or left.
-      if (this.#unread.size >= count) return this.#unread.take(count);
+      if (this.#unread.size >= count) {
+        return this.#take(() => this.#unread.take(count));
+      }
       // The fill outlives an aborted read: its bytes are for the next one.
       const filled = this.#fill();
       if (await (signal ? abortable(filled, signal) : filled)) continue;
@@ -122,6 +123,21 @@ export class Inbound implements ChunkSource {
         `Cannot read as the stream ended early: needed ${count} bytes, received ${this.#unread.size}`,
         { received: this.#unread.size, expected: count },
       );
+    }
+  }
+
+  async #nextUnread(): Promise<Uint8Array | undefined> {
+    return await this.#take(() => this.#unread.shift());
+  }
+
+  /** What `take` takes from the queue. If bytes in it are gone, the stream is. */
+  #take<T>(take: () => T): T {
+    try {
+      return take();
+    } catch (error) {
+      const failure = toStreamError(error, "read");
+      this.#life.fail(failure);
+      throw failure;
     }
   }
 

@@ -122,6 +122,10 @@ export abstract class ByteStream implements ByteStreamPair, AsyncDisposable {
   /**
    * What the peer sends. It reads ahead of nobody: a chunk is fetched when it
    * is asked for. Cancelling it ends our reading only.
+   *
+   * A chunk belongs to the reader, but may share its `buffer` with others, and with
+   * what is being received: copy it before you transfer that to somebody else,
+   * as a controller of `type: "bytes"` does with what it is given.
    */
   get readable(): ReadableStream<Uint8Array> {
     return this.#inbound.readable;
@@ -140,7 +144,9 @@ export abstract class ByteStream implements ByteStreamPair, AsyncDisposable {
    *
    * An aborted read loses nothing: what arrives later is there for the next.
    * The bytes belong to the caller; they may be a view of a larger chunk of the
-   * transport, about 64 KiB at most from a socket, which they keep alive.
+   * transport, about 64 KiB at most from a socket, which they keep alive. Copy
+   * them before you transfer their `buffer` to somebody else: bytes that were not
+   * read yet may go with it, and the stream then fails.
    *
    * @param count How many bytes; 0 gives an empty array.
    * @param options A signal to give the read up with.

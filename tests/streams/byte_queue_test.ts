@@ -3,6 +3,7 @@ import {
   assertEquals,
   assertLess,
   assertStrictEquals,
+  assertThrows,
 } from "@std/assert";
 import { concat } from "@std/bytes/concat";
 import { ByteQueue } from "../../streams/_byte_queue.ts";
@@ -23,6 +24,23 @@ Deno.test("ByteQueue gives back at every split what it was given at every split"
       assertEquals(queue.size, 0);
       assertEquals(queue.shift(), undefined);
     }
+  }
+});
+
+Deno.test("ByteQueue refuses bytes whose memory was transferred, and gives no others in their place", () => {
+  const takers = [
+    (queue: ByteQueue) => queue.shift(),
+    (queue: ByteQueue) => queue.take(3),
+    (queue: ByteQueue) => queue.take(12),
+  ];
+  for (const take of takers) {
+    const chunk = bytes(10);
+    const queue = new ByteQueue();
+    queue.push(chunk);
+    queue.push(bytes(10));
+    assertEquals(queue.take(4), chunk.slice(0, 4));
+    structuredClone(chunk, { transfer: [chunk.buffer] });
+    assertThrows(() => take(queue), TypeError, "was transferred");
   }
 });
 

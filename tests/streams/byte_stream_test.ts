@@ -3,7 +3,7 @@ import {
   EncryptionError,
   StreamClosedError,
 } from "@sluice/sluice/errors";
-import type { ByteTransport } from "@sluice/sluice/streams";
+import { type ByteTransport, MonitoredStream } from "@sluice/sluice/streams";
 import {
   assert,
   assertEquals,
@@ -433,6 +433,34 @@ Deno.test("An end within a read leaves the bytes before it for a smaller read", 
   assertEquals([error.received, error.expected], [3, 5]);
   assertEquals(await stream.read(3), bytes(3));
   assertEquals(await stream.read(1), null);
+  await stream.close();
+});
+
+Deno.test("A stream whose unread bytes were transferred along with read ones fails, and skips none", async () => {
+  const nextOf: ((stream: ScriptedStream) => Promise<unknown>)[] = [
+    (stream) => stream.read(4),
+    (stream) => stream.read(12), // Of which later ones have come.
+    (stream) => stream.readable.getReader().read(),
+    (stream) => new MonitoredStream(stream).read(4),
+  ];
+  for (const next of nextOf) {
+    const { transport, stream } = scripted();
+    transport.push(bytes(10), bytes(10));
+    const { buffer } = (await stream.read(4))!;
+    structuredClone(buffer, { transfer: [buffer as ArrayBuffer] });
+    const failure = await rejection(next(stream));
+    assertInstanceOf(failure, ConnectionLostError);
+    assertInstanceOf(failure.cause, TypeError);
+    assertStrictEquals(await stream.finished, failure);
+  }
+});
+
+Deno.test("Bytes that were read may be transferred if no others go with them", async () => {
+  const { transport, stream } = scripted();
+  transport.push(bytes(10), bytes(3));
+  const { buffer } = (await stream.read(10))!;
+  structuredClone(buffer, { transfer: [buffer as ArrayBuffer] });
+  assertEquals(await stream.read(3), bytes(3));
   await stream.close();
 });
 
