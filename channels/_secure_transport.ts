@@ -1,5 +1,5 @@
 import { StreamTimeoutError } from "../errors.ts";
-import type { ClosablePair } from "../streams/_pair_transport.ts";
+import { type ClosablePair, released } from "../streams/_pair_transport.ts";
 import { timeLimit } from "../streams/_time_limit.ts";
 import { ByteStream } from "../streams/byte_stream.ts";
 import type { ByteTransport } from "../streams/byte_transport.ts";
@@ -68,7 +68,8 @@ export class SecureTransport implements ByteTransport {
       // A bare pair has nothing else: its other half ends when the peer ends it.
       if (!this.#stream.close) return;
       await Promise.race([this.#halfClose, this.#aborted.promise]);
-      await this.#stream.close();
+      const closed = this.#stream.close();
+      await (this.#stream instanceof ByteStream ? closed : released(closed));
     } catch (error) {
       await this.abort(error);
       // What was accepted is lost. (Any other error: the peer is gone, and misses no end.)
@@ -85,8 +86,8 @@ export class SecureTransport implements ByteTransport {
 
   async #abort(reason: unknown): Promise<void> {
     this.#endAt(reason);
-    this.#stream.abort?.(reason);
     await Promise.all([
+      released(this.#stream.abort?.(reason)),
       this.#plaintext.cancel(reason),
       this.#records.cancel(reason),
     ]);

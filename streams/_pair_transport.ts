@@ -103,8 +103,8 @@ class PairTransport implements ByteTransport {
   }
 }
 
-/** Waits for the pair to end, which it may do when it likes to, or never. */
-async function released(ending: unknown): Promise<void> {
+/** Waits for a pair of somebody else to end, which it may do when it likes to, or never. */
+export async function released(ending: unknown): Promise<void> {
   try {
     await deadline(Promise.resolve(ending), END_TIMEOUT);
   } catch (error) {

@@ -658,3 +658,19 @@ function transcriptOnce(): ReturnType<typeof recordTranscript> {
 function encode(text: string): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(text);
 }
+
+Deno.test("SecureStream waits for no end of somebody else's pair, nor for what that makes of an abort", async () => {
+  const [one, other] = barePairs();
+  const never = new Promise(() => {});
+  const [near, far] = await openPair([
+    { ...one, close: () => never } as ByteStreamPair,
+    {
+      ...other,
+      abort: () => Promise.reject(new Error("no abort")),
+    } as ByteStreamPair,
+  ]);
+  await Promise.all([near.close(), far.closeWrite()]); // Within a second.
+  assertEquals(await near.finished, undefined);
+  far.abort(new Error("enough")); // Nothing that is not awaited ends the process.
+  assertInstanceOf(await far.finished, StreamClosedError);
+});
