@@ -84,6 +84,7 @@ export class Inbox {
   unbind(): void {
     this.#highWaterMark = Infinity;
     this.#resumeReading();
+    this.resume();
   }
 
   /** Has what comes after the end wait. */

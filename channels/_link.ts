@@ -143,6 +143,7 @@ export class Link implements PipelineHooks {
    * read again when it is let go of, see #linger.
    */
   cancelInbound(reason: unknown): void {
+    if (this.ending.closing) return; // What comes is dropped anyway.
     this.#cancelled = true;
     if (this.#stream instanceof ByteStream) this.inbox.pause();
     else this.#pipeline?.cancelInbound(reason);
@@ -197,14 +198,13 @@ export class Link implements PipelineHooks {
   }
 
   onInboundFailure(error: unknown): void {
-    if (this.ending.inboundOver) { // We have ended it ourselves.
+    // What comes after a close() or cancel() is dropped, whatever it is. That somebody
+    // has interfered is told even then.
+    const { closing, inboundOver } = this.ending;
+    if ((closing || inboundOver) && !(error instanceof EncryptionError)) {
       this.#cancelled = false;
-      return this.#lingering?.abort();
+      return this.#end("inbound");
     }
-    // What comes after a close() is dropped, whatever it is. That somebody has
-    // interfered is told even then.
-    const dropped = this.ending.closing && !(error instanceof EncryptionError);
-    if (dropped) return this.#end("inbound");
     this.fail(toStreamError(error, "receive message"));
   }
 
@@ -213,10 +213,11 @@ export class Link implements PipelineHooks {
   }
 
   onOutboundFailure(error: unknown): void {
+    if (this.ending.outboundOver) return;
     // A peer that has ended, and is gone for good, misses no end of ours.
     if (this.#peerEnded && this.#allSent) return this.#end("outbound");
     const reason = toStreamError(error, "send message");
-    if (this.#endsOutbound || this.outbox.accepted > this.#left) {
+    if (this.#endsOutbound || !this.outbox.hasOnly(this.#left)) {
       return this.fail(reason);
     }
     // It was a heartbeat: perhaps to a peer that has closed, and whose last messages,
@@ -224,6 +225,8 @@ export class Link implements PipelineHooks {
     this.#unreachable = { reason };
     this.#endsOutbound = true;
     this.#end("outbound");
+    this.outbox.discard();
+    this.#pipeline?.cancelOutbound(reason);
   }
 
   async #open(open: StageOpener): Promise<void> {
@@ -256,6 +259,9 @@ export class Link implements PipelineHooks {
       this.#decoder,
       this,
     );
+    if (this.#cancelled && !(this.#stream instanceof ByteStream)) {
+      this.#pipeline.cancelInbound(undefined); // Before it stood.
+    }
     this.#watch(this.#pipeline);
   }
 
@@ -280,10 +286,10 @@ export class Link implements PipelineHooks {
   #beat(): void {
     if (this.#endsOutbound) return;
     const { accepted } = this.outbox;
-    // A batch must not hold the beat, as the peer would give us up, and goes with it.
-    if (this.#config.batching) this.outbox.beat();
     this.outbox.barrier().then(() => this.#left = accepted, () => {});
-    if (!this.#config.batching) this.outbox.beat();
+    this.outbox.beat();
+    // A batch must not hold it: the peer would give us up.
+    if (this.#config.batching) this.outbox.barrier();
   }
 
   #end(direction: "inbound" | "outbound"): void {

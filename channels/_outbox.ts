@@ -197,6 +197,18 @@ export class Outbox implements ChunkSource {
     this.#wakeUp();
   }
 
+  /** Whether every message was accepted, and the first `count` are all of them. */
+  hasOnly(count: number): boolean {
+    return this.#accepted === count && this.#waiting.size === 0;
+  }
+
+  /** To be called when nobody will take what is queued, and there is no message in it. */
+  discard(): void {
+    this.#encoder = new FrameEncoder();
+    this.#queuedBytes = this.#sizeUnderWay = 0;
+    for (const { resolve } of this.#barriers.clear()) resolve();
+  }
+
   /** Rejects all that waits, and errors the chunks. */
   fail(reason: unknown): void {
     this.#failure = { reason };

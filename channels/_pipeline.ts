@@ -112,7 +112,12 @@ export class Pipeline {
   /** Ends our direction at once. */
   abortOutbound(reason: unknown): void {
     this.#wire.abort(reason);
-    this.#outbound.cancel(reason); // A write that is stuck keeps the stages from hearing of it.
+    this.cancelOutbound(reason); // A write that is stuck keeps the stages from hearing of it.
+  }
+
+  /** Ends the stages of our direction, though not the stream. */
+  cancelOutbound(reason: unknown): void {
+    this.#outbound.cancel(reason);
   }
 
   /** The inbound end: reads until the peer ends, takes chunks apart and hands on the frames. */

@@ -2,6 +2,7 @@ import { BufferOverflowError } from "../errors.ts";
 import { assertInteger } from "./_assert.ts";
 import { BufferedTransport } from "./_buffered_transport.ts";
 import { infoOf, transportOver } from "./_pair_transport.ts";
+import { toStreamError } from "./_stream_error.ts";
 import { ByteStream, directionsOf } from "./byte_stream.ts";
 import type { ByteStreamPair } from "./byte_stream_pair.ts";
 import { DEFAULT_BUFFER_SIZE, MAX_BUFFER_SIZE } from "./constants.ts";
@@ -77,7 +78,13 @@ export class BufferedStream extends ByteStream {
   async flush(): Promise<void> {
     // In turn after the writes that still wait. Those in a pipe are its own business.
     await directionsOf(this).outbound.settled();
-    await this.#transport.flush();
+    try {
+      await this.#transport.flush();
+    } catch (error) {
+      const failure = toStreamError(error, "write");
+      this.abort(failure);
+      throw failure;
+    }
   }
 }
 

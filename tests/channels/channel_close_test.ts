@@ -369,3 +369,19 @@ Deno.test("Channel reads nothing for nobody after its readable was cancelled", a
   await writing.catch(() => {});
   await far.close();
 });
+
+Deno.test("Channel whose readable is cancelled in its close() still loses nothing that it sent", async () => {
+  await using channels = await channelsOver(tcpEnds());
+  const { near, far } = channels;
+  const count = 200;
+  const sending = (async () => {
+    for (let i = 0; i < count; i++) await far.send(noise(20_000));
+  })().catch(() => {});
+  const sent = Array.from({ length: count }, () => near.send(noise(20_000)));
+  const closed = near.close();
+  await delay(5);
+  await near.readable.cancel();
+  for (let i = 0; i < count; i++) assertEquals(await far.recv(), noise(20_000));
+  await Promise.all([...sent, closed, sending]);
+  assertEquals(await near.finished, undefined);
+});

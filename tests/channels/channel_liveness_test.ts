@@ -110,9 +110,9 @@ clockTest(
   async (channel, pair, tick) => {
     await channel.send(noise(3));
     await tick(1000);
-    assertEquals(pair.written, [concat([frameOf(noise(3)), BEAT])]);
+    assertEquals(pair.written, [frameOf(noise(3)), BEAT]);
     await tick(4000);
-    assertEquals(pair.written.slice(1), Array(4).fill(BEAT));
+    assertEquals(pair.written.slice(2), Array(4).fill(BEAT));
   },
 );
 
@@ -501,4 +501,62 @@ Deno.test("Channel with a stallTimeout sends on in its close(), though the peer 
   assertEquals(await channel.finished, undefined);
   assertEquals(received, frameOf(noise(16 << 20)).byteLength);
   await far.close();
+});
+
+/** A channel whose first heartbeat is being written, until it fails. */
+async function beating(
+  options: ChannelOptions = {},
+): Promise<{ channel: Channel; fail: () => void }> {
+  const begun = Promise.withResolvers<void>();
+  const written = Promise.withResolvers<void>();
+  const pair = manualPair({
+    write: () => {
+      begun.resolve();
+      return written.promise;
+    },
+  });
+  const channel = new Channel(pair, { ...BEATS, ...options });
+  await begun.promise;
+  return { channel, fail: () => written.reject(new Error("no carrier")) };
+}
+
+Deno.test("Channel of which a heartbeat fails has nothing more to flush", async () => {
+  const { channel, fail } = await beating();
+  const flushed = channel.flush();
+  fail();
+  await flushed;
+  assertEquals(channel.stats.queuedBytes, 0);
+  await channel.flush();
+  await channel.close();
+  assertEquals(await channel.finished, undefined);
+});
+
+Deno.test("Channel of which a heartbeat fails fails with it if a message waits for room", async () => {
+  const { channel, fail } = await beating({ highWaterMark: 1 });
+  const sent = channel.send(noise(1));
+  const flushed = channel.flush();
+  fail();
+  const reason = await channel.finished;
+  assertInstanceOf(reason, ConnectionLostError);
+  assertStrictEquals(await reasonOf(sent), reason);
+  assertStrictEquals(await reasonOf(flushed), reason);
+});
+
+Deno.test("Channel that batches, with a heartbeat, receives all that a peer sent before its close", async () => {
+  const { near, far } = memoryEnds();
+  await using channel = new Channel(near, {
+    ...BEATS,
+    batching: { size: 5, timeout: 10 },
+    highWaterMark: 2000,
+  });
+  await channel.send(noise(1));
+  await channel.flush();
+  await far.read(frameOf(noise(1)).byteLength);
+  for (let i = 0; i < 10; i++) await far.write(frameOf(noise(1000)));
+  await far.close();
+  await delay(100); // Beats to nobody.
+  for (let i = 0; i < 10; i++) {
+    assertEquals(await channel.recv(), noise(1000));
+  }
+  assertEquals(await channel.recv(), null);
 });

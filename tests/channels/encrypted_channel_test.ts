@@ -482,34 +482,41 @@ function relay(
   return from.readable.pipeThrough(passing).pipeTo(to.writable);
 }
 
-Deno.test("EncryptedChannel fails both ways at a forged record, though nobody receives, and keeps what came before", async () => {
-  const [left, right] = [memoryEnds(), memoryEnds()];
-  await using near = new EncryptedChannel(left.near, KEY);
-  await using far = new EncryptedChannel(right.near, KEY, { highWaterMark: 1 });
-  let forging = false;
-  const relays = Promise.allSettled([
-    relay(left.far, right.far, (chunk) => {
-      const passed = chunk.slice();
-      if (forging) passed[passed.length - 1]! ^= 1;
-      return [passed];
-    }),
-    relay(right.far, left.far, (chunk) => [chunk]),
-  ]);
-  for (const size of [5, 6, 7]) {
-    await near.send(noise(size));
-    await near.flush();
-  }
-  await settle();
-  forging = true;
-  await near.send(noise(8));
-  const error = await far.finished;
-  assertInstanceOf(error, EncryptionError);
-  assertStrictEquals(await reasonOf(far.send(noise(1))), error);
-  for (const size of [5, 6, 7]) assertEquals(await far.recv(), noise(size));
-  assertStrictEquals(await reasonOf(far.recv()), error);
-  near.abort();
-  await relays;
-});
+for (const cancelled of [false, true]) {
+  Deno.test(`EncryptedChannel fails both ways at a forged record, though nobody receives${cancelled ? ", or wants to" : ", and keeps what came before"}`, async () => {
+    const [left, right] = [memoryEnds(), memoryEnds()];
+    await using near = new EncryptedChannel(left.near, KEY);
+    await using far = new EncryptedChannel(right.near, KEY, {
+      highWaterMark: 1,
+    });
+    let forging = false;
+    const relays = Promise.allSettled([
+      relay(left.far, right.far, (chunk) => {
+        const passed = chunk.slice();
+        if (forging) passed[passed.length - 1]! ^= 1;
+        return [passed];
+      }),
+      relay(right.far, left.far, (chunk) => [chunk]),
+    ]);
+    for (const size of [5, 6, 7]) {
+      await near.send(noise(size));
+      await near.flush();
+    }
+    await settle();
+    if (cancelled) await far.readable.cancel();
+    forging = true;
+    await near.send(noise(8));
+    const error = await far.finished;
+    assertInstanceOf(error, EncryptionError);
+    assertStrictEquals(await reasonOf(far.send(noise(1))), error);
+    for (const size of cancelled ? [] : [5, 6, 7]) {
+      assertEquals(await far.recv(), noise(size));
+    }
+    assertStrictEquals(await reasonOf(far.recv()), error);
+    near.abort();
+    await relays;
+  });
+}
 
 Deno.test("EncryptedChannel that is closed reads on while a record arrives in small pieces", async () => {
   const [left, right] = [memoryEnds(), memoryEnds()];
@@ -556,4 +563,14 @@ Deno.test("EncryptedChannel delivers a prefix of what was sent, whenever the pee
     }
     await Promise.all([near.close(), far.close(), ...sent]);
   }
+});
+
+Deno.test("EncryptedChannel whose readable was cancelled before the handshake was over tells a bare pair", async () => {
+  const ends = bareEnds();
+  await using near = new EncryptedChannel(ends.near, KEY);
+  await using far = new EncryptedChannel(ends.far, KEY);
+  await near.readable.cancel();
+  await Promise.all([near.ready, far.ready]);
+  await far.send(noise(1));
+  assertInstanceOf(await far.finished, ConnectionLostError);
 });

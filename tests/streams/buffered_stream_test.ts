@@ -361,3 +361,15 @@ Deno.test("BufferedStream rejects what is no Uint8Array, and goes on", async () 
   await stream.close();
   assertEquals(lengths(), [1]);
 });
+
+Deno.test("BufferedStream fails with a flush() that fails", async () => {
+  const [near, far] = PipeStream.createPair();
+  const stream = new BufferedStream(near);
+  await far.close();
+  await stream.write(new Uint8Array(5));
+  const reason = await rejection(stream.flush());
+  assertInstanceOf(reason, ConnectionLostError);
+  assertStrictEquals(await stream.finished, reason);
+  assertStrictEquals(await rejection(stream.read(1)), reason);
+  assert(near.closed);
+});
