@@ -13,7 +13,7 @@ const MAX_FREE = 8_388_608;
 const pools = new Map<number, Uint8Array<ArrayBuffer>[]>(
   SIZES.map((size) => [size, []]),
 );
-/** The buffers that came from here: a payload of a user must never be taken in. */
+/** The buffers of the pool, which nobody else may get hold of: what is taken in must be one. */
 const ours = new WeakSet<ArrayBufferLike>();
 
 /**
@@ -22,12 +22,17 @@ const ours = new WeakSet<ArrayBufferLike>();
  * cost more than to fill it.
  */
 export function takeBuffer(size: number): Uint8Array<ArrayBuffer> {
-  const capacity = size <= SIZES[0] ? SIZES[0] : SIZES[1];
+  const capacity = capacityFor(size);
   const buffer = pools.get(capacity)!.pop();
   if (buffer) return buffer;
   const fresh = new Uint8Array(capacity);
   ours.add(fresh.buffer);
   return fresh;
+}
+
+/** A buffer as large, which is nobody's: for chunks that are given away. */
+export function newBuffer(size: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(capacityFor(size));
 }
 
 /** Gives the buffer of `chunk` back, if it is one of these. Nobody may read it after. */
@@ -37,4 +42,8 @@ export function recycle(chunk: Uint8Array): void {
   if (pool === undefined || pool.length * byteLength >= MAX_FREE) return;
   if (!ours.has(chunk.buffer)) return;
   pool.push(new Uint8Array(chunk.buffer as ArrayBuffer));
+}
+
+function capacityFor(size: number): number {
+  return size <= SIZES[0] ? SIZES[0] : SIZES[1];
 }

@@ -1,5 +1,5 @@
 import { STREAM_CHUNK_SIZE } from "../streams/constants.ts";
-import { takeBuffer } from "./_chunk_pool.ts";
+import { newBuffer, takeBuffer } from "./_chunk_pool.ts";
 import { type ChunkSizes, DEFAULT_SIZES } from "./_chunk_sizes.ts";
 import { Fifo } from "../streams/_fifo.ts";
 import {
@@ -32,6 +32,7 @@ export interface EncodedChunk {
  */
 export class FrameEncoder {
   readonly #sizes: ChunkSizes;
+  readonly #takeBuffer: typeof takeBuffer;
   /** Chunks that are complete, the next to be taken first. */
   readonly #sealed = new Fifo<EncodedChunk>();
   #hasFullChunk = false;
@@ -44,8 +45,14 @@ export class FrameEncoder {
   /** Whether it begins within a frame. */
   #continues = false;
 
-  constructor(sizes: ChunkSizes = DEFAULT_SIZES) {
+  /**
+   * @param sizes Of the chunks.
+   * @param pooled Whether chunks stay with us until they are written or encrypted, so
+   * that their buffers may be those of the pool.
+   */
+  constructor(sizes: ChunkSizes = DEFAULT_SIZES, pooled = false) {
     this.#sizes = sizes;
+    this.#takeBuffer = pooled ? takeBuffer : newBuffer;
   }
 
   /** Whether there is a chunk to which nothing more will be added. */
@@ -183,7 +190,7 @@ export class FrameEncoder {
     const begun = this.#buffer.subarray(this.#start, this.#filled);
     const needed = begun.byteLength + size;
     const buffer = needed > SMALL_BUFFER
-      ? takeBuffer(needed)
+      ? this.#takeBuffer(needed)
       : new Uint8Array(SMALL_BUFFER);
     buffer.set(begun);
     this.#buffer = buffer;

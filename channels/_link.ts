@@ -37,8 +37,7 @@ export class Link implements PipelineHooks {
   /**
    * Whether a payload may be handed on as it is. Our own streams are done with a
    * chunk when its write has settled, encryption has copied it when it takes the
-   * next. Any other pair may well pass it on. A batch holds it, and what it hands
-   * on is used again, which must not happen to memory of a user.
+   * next. Any other pair may well pass it on.
    */
   readonly lends: boolean;
   /** How far it has ended. */
@@ -76,7 +75,7 @@ export class Link implements PipelineHooks {
       config;
     const ours = stream instanceof ByteStream;
     assertUnlocked(stream, "open channel");
-    this.lends = open !== undefined || ours && batching === undefined;
+    this.lends = ours || open !== undefined;
     this.#stream = stream;
     this.#config = config;
     this.#decoder = new FrameDecoder(maxMessageSize, heartbeat !== undefined);
@@ -84,7 +83,8 @@ export class Link implements PipelineHooks {
     this.outbox = new Outbox(
       highWaterMark,
       chunkSizes(stream, { encrypted: open !== undefined, stallTimeout }),
-      this.lends && batching === undefined, // Which holds on to a chunk.
+      // Batching holds on to a chunk.
+      { keeps: this.lends, recycles: this.lends && batching === undefined },
       this,
     );
     if (open) {

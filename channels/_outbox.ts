@@ -60,6 +60,7 @@ export class Outbox implements ChunkSource {
   /**
    * @param highWaterMark In bytes.
    * @param sizes Of the chunks.
+   * @param keeps Whether chunks stay with us until they are written or encrypted.
    * @param recycles Whether the first stage leaves no trace of a chunk once it
    * has consumed it, so that its memory can be used again.
    * @param owner Told when nobody will take any more.
@@ -67,12 +68,12 @@ export class Outbox implements ChunkSource {
   constructor(
     highWaterMark: number,
     sizes: ChunkSizes,
-    recycles: boolean,
+    { keeps, recycles }: { keeps: boolean; recycles: boolean },
     owner: Owner,
   ) {
     this.#highWaterMark = highWaterMark;
     this.#limit = highWaterMark;
-    this.#encoder = new FrameEncoder(sizes);
+    this.#encoder = new FrameEncoder(sizes, keeps);
     this.#recycles = recycles;
     this.#owner = owner;
   }

@@ -327,10 +327,23 @@ Deno.test("Channel goes on after a chunk of any length on a pair that takes memo
   }
 });
 
-for (const stallTimeout of [0, 5000]) {
-  Deno.test(`BatchingChannel never writes into a message that lies in memory of the pool, stallTimeout ${stallTimeout}`, async () => {
-    // As what a channel wrote to somebody else's stream does.
-    const message = takeBuffer(CHUNK_CAPACITY);
+Deno.test("BatchingChannel never writes into a message, even one that another channel made", async () => {
+  // What a channel gives to somebody else's stream is that stream's.
+  const given: Uint8Array[] = [];
+  const sink = new WritableStream<Uint8Array>({
+    write: (chunk) => void given.push(chunk),
+  });
+  await using first = new Channel({
+    readable: new ReadableStream(),
+    writable: sink,
+  });
+  await first.send(noise(131_066));
+  await first.flush();
+  const [message] = given;
+  assertEquals(message!.byteLength, 131_072);
+  const copy = message!.slice();
+
+  for (const stallTimeout of [0, 5000]) {
     const batching = { size: 3, timeout: 5 };
     await using channels = await channelsOver(memoryEnds(), {
       batching,
@@ -338,11 +351,11 @@ for (const stallTimeout of [0, 5000]) {
     });
     const { near, far } = channels;
     const received = far.recv();
-    await near.send(message);
+    await near.send(message!);
     await near.flush();
-    assertEquals(await received, message);
+    assertEquals(await received, copy);
     for (let i = 0; i < 10; i++) {
-      assert(takeBuffer(CHUNK_CAPACITY).buffer !== message.buffer);
+      assert(takeBuffer(CHUNK_CAPACITY).buffer !== message!.buffer);
     }
-  });
-}
+  }
+});
