@@ -38,7 +38,11 @@ export interface BatchingOptions {
   timeout?: number;
 }
 
-/** How a channel keeps watch over an idle connection. */
+/**
+ * How a channel keeps watch over an idle connection. Over TCP an empty frame to a
+ * peer that has closed resets the connection: what that peer had sent, and what had
+ * not reached our system yet, as our reader is behind, is lost.
+ */
 export interface HeartbeatOptions {
   /** The longest time without sending, in milliseconds: before it is up, an empty frame is sent. */
   interval: number;
