@@ -38,8 +38,8 @@ export interface ChannelStats {
   /** Writes to the transport. */
   readonly writes: number;
   /**
-   * Bytes accepted by `send()` that have not left yet; of what was, batching holds
-   * one batch more, and encryption up to 640 KiB.
+   * Bytes accepted by `send()` that have not left yet, but for what a later stage
+   * holds: batching one batch, encryption up to 640 KiB.
    */
   readonly queuedBytes: number;
 }
