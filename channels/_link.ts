@@ -17,6 +17,7 @@ import { Liveness } from "./_liveness.ts";
 import { Outbox } from "./_outbox.ts";
 import { Pipeline, type PipelineHooks, type Stages } from "./_pipeline.ts";
 import type { StageOpener } from "./_staged_options.ts";
+import { Turn } from "./_turn.ts";
 import { untilQuiet } from "./_until_quiet.ts";
 import { inflate } from "./_zlib.ts";
 import { BatchingStream } from "./batching_stream.ts";
@@ -46,6 +47,7 @@ export class Link implements PipelineHooks {
   readonly #stream: ByteStreamPair;
   readonly #config: ChannelConfig;
   readonly #decoder: FrameDecoder;
+  readonly #turn = new Turn();
   /** Timers; none by default, as most of what follows: an idle channel is small. */
   #liveness: Liveness | undefined;
   #opening: AbortController | undefined;
@@ -85,6 +87,7 @@ export class Link implements PipelineHooks {
       chunkSizes(stream, { encrypted: open !== undefined, stallTimeout }),
       // Batching holds on to a chunk.
       { keeps: this.lends, recycles: this.lends && batching === undefined },
+      this.#turn,
       this,
     );
     if (open) {
@@ -257,6 +260,7 @@ export class Link implements PipelineHooks {
       this,
       { batching, ...stages },
       this.#decoder,
+      this.#turn,
       this,
     );
     if (this.#cancelled && !(this.#stream instanceof ByteStream)) {

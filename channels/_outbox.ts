@@ -6,7 +6,7 @@ import { withdrawable } from "../streams/_withdrawable.ts";
 import type { ChunkSizes } from "./_chunk_sizes.ts";
 import { type EncodedChunk, FrameEncoder } from "./_frame_encoder.ts";
 import { handled, rejectHandled } from "./_handled.ts";
-import { Turn } from "./_turn.ts";
+import type { Turn } from "./_turn.ts";
 
 /** A message that waits for room. */
 interface Waiter {
@@ -53,7 +53,7 @@ export class Outbox implements ChunkSource {
     | ((chunk: Promise<never> | Uint8Array | undefined) => void)
     | undefined;
   #endOfTurn: ReturnType<typeof setImmediate> | undefined;
-  readonly #turn = new Turn();
+  readonly #turn: Turn;
   #ending = false;
   #failure: { readonly reason: unknown } | undefined;
 
@@ -63,14 +63,17 @@ export class Outbox implements ChunkSource {
    * @param keeps Whether chunks stay with us until they are written or encrypted.
    * @param recycles Whether the first stage leaves no trace of a chunk once it
    * has consumed it, so that its memory can be used again.
+   * @param turn The channel's.
    * @param owner Told when nobody will take any more.
    */
   constructor(
     highWaterMark: number,
     sizes: ChunkSizes,
     { keeps, recycles }: { keeps: boolean; recycles: boolean },
+    turn: Turn,
     owner: Owner,
   ) {
+    this.#turn = turn;
     this.#highWaterMark = highWaterMark;
     this.#limit = highWaterMark;
     this.#encoder = new FrameEncoder(sizes, keeps);
@@ -126,12 +129,12 @@ export class Outbox implements ChunkSource {
   /**
    * Accepts a message, for which there must be room.
    *
-   * @returns Nothing if the payload was copied; otherwise settles when it is no
-   * longer in use.
+   * @returns Settles when the payload is no longer in use, or if it was copied, when
+   * it is the channel's turn to send more; nothing if that is now.
    */
   put(payload: Uint8Array, compressed: boolean): Promise<void> | undefined {
     this.#accepted++;
-    return this.#append(payload, compressed);
+    return this.#append(payload, compressed) ?? this.#turn.send();
   }
 
   /** Accepts a heartbeat. */
@@ -242,13 +245,19 @@ export class Outbox implements ChunkSource {
     this.#consumed();
     const settled = this.#encoder.hasFullChunk || this.#ending || this.#failure;
     if (!settled && !this.#encoder.isEmpty) {
-      // What was sent meanwhile leaves together with the rest of this turn.
-      this.#endOfTurn = setImmediate(() => this.#wakeUp());
+      this.#leaveAtEndOfTurn();
     }
     return new Promise((resolve) => {
       this.#taker = resolve;
       if (settled) this.#wakeUp();
     });
+  }
+
+  /** What was sent meanwhile leaves together with the rest of this turn, or of its own. */
+  #leaveAtEndOfTurn(): void {
+    this.#endOfTurn = setImmediate(() =>
+      this.#turn.isComing ? this.#leaveAtEndOfTurn() : this.#wakeUp()
+    );
   }
 
   #consumed(): void {

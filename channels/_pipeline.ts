@@ -10,7 +10,7 @@ import type { FrameDecoder } from "./_frame_decoder.ts";
 import { tuneHeap } from "./_heap_tuning.ts";
 import type { Inbox } from "./_inbox.ts";
 import type { Outbox } from "./_outbox.ts";
-import { Turn } from "./_turn.ts";
+import type { Turn } from "./_turn.ts";
 
 /** The stages that a channel may have between its frames and the transport. */
 export interface Stages {
@@ -68,15 +68,17 @@ export class Pipeline {
   readonly #recycles: boolean;
   readonly #encrypted: boolean;
   #encryptedBytes = 0;
-  readonly #turn = new Turn();
+  readonly #turn: Turn;
 
   constructor(
     stream: ByteStreamPair,
     { inbox, outbox }: { readonly inbox: Inbox; readonly outbox: Outbox },
     { batching, encryption }: Stages,
     decoder: FrameDecoder,
+    turn: Turn,
     hooks: PipelineHooks,
   ) {
+    this.#turn = turn;
     this.#hooks = hooks;
     this.#decoder = decoder;
     this.#inbox = inbox;
@@ -127,17 +129,13 @@ export class Pipeline {
         const chunk = await this.#inbound.next();
         if (chunk === undefined) break;
         const batch = this.#decode(chunk);
-        const messages = batch.size;
+        const turn = this.#turn.take(batch.size);
+        if (turn) await turn;
         const room = this.#inbox.push(batch);
         if (room) await room;
-        const turn = this.#turn.take(messages);
-        if (turn) {
-          await turn;
-        } else {
-          // Whoever waited for a message may answer in the next ticks. The answer goes
-          // first: to try to read, and find nothing, is a system call of its own.
-          for (let tick = 0; tick < ANSWER_TICKS; tick++) await undefined;
-        }
+        // Whoever waited for a message may answer in the next ticks. The answer goes
+        // first: to try to read, and find nothing, is a system call of its own.
+        for (let tick = 0; tick < ANSWER_TICKS; tick++) await undefined;
       }
       this.#decoder.end();
     } catch (error) {

@@ -1,6 +1,14 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
+import { concat } from "@std/bytes/concat";
 import { Turn } from "../../channels/_turn.ts";
-import { channelsOver, memoryEnds, noise } from "./_support.ts";
+import { Channel } from "../../channels/channel.ts";
+import {
+  channelsOver,
+  frameOf,
+  manualPair,
+  memoryEnds,
+  noise,
+} from "./_support.ts";
 
 Deno.test("Turn gives each of several connections with many messages a turn of its own", async () => {
   const turns = [new Turn(), new Turn(), new Turn()];
@@ -24,6 +32,74 @@ Deno.test("Turn asks for none where there are few messages, or one connection", 
   await one.take(1000);
 });
 
+Deno.test("Turn is no other's by the time that it comes", async () => {
+  const turns = [new Turn(), new Turn(), new Turn()];
+  await Promise.all(turns.map(async (turn) => {
+    await turn.take(1000);
+    assertEquals(turn.take(1000), undefined);
+    assertEquals(turn.send(), undefined);
+  }));
+});
+
+Deno.test("Turn is one for all that wait for it", async () => {
+  const turn = new Turn();
+  const coming = turn.take(1000);
+  assert(coming instanceof Promise);
+  assert(turn.take(1) === coming);
+  assert(turn.send() === coming);
+  await coming;
+});
+
+Deno.test("Turn is asked for with many messages sent in the turns of others", async () => {
+  const [one, other] = [new Turn(), new Turn()];
+  for (let round = 0; round < 2; round++) {
+    await other.take(1000);
+    for (let i = 1; i < 32; i++) assertEquals(one.send(), undefined);
+    const coming = one.send();
+    assert(coming instanceof Promise);
+    await coming; // They are counted anew from here on.
+  }
+});
+
+function switches(log: readonly number[]): number {
+  return log.filter((i, at) => at > 0 && i !== log[at - 1]).length;
+}
+
+Deno.test("Channel sends many messages of one connection before those of another, from the first", async () => {
+  const pairs = await Promise.all(
+    Array.from({ length: 4 }, () => channelsOver(memoryEnds())),
+  );
+  const log: number[] = [];
+  await Promise.all(pairs.map(async ({ near }, i) => {
+    for (let n = 0; n < 900; n++) { // Less than the high water mark.
+      await near.send(noise(64));
+      log.push(i);
+    }
+  }));
+  assertLess(switches(log), log.length / 10);
+  for (const { near, far } of pairs) {
+    await Promise.all([near.close(), far.close()]);
+  }
+});
+
+Deno.test("Channel hands out what arrives for several at once one connection after the other", async () => {
+  const frames = concat(Array.from({ length: 900 }, () => frameOf(noise(64))));
+  const pairs = Array.from({ length: 4 }, () => manualPair());
+  const channels = pairs.map((pair) => new Channel(pair));
+  const log: number[] = [];
+  const received = channels.map(async (channel, i) => {
+    for (let n = 0; n < 900; n++) {
+      await channel.recv();
+      log.push(i);
+    }
+  });
+  for (const { source } of pairs) source.enqueue(frames);
+  await Promise.all(received);
+  // But for the message that each was waiting for.
+  assertLess(switches(log), 3 * pairs.length);
+  for (const channel of channels) channel.abort();
+});
+
 Deno.test("Channel hands out many messages of one connection before those of another", async () => {
   const pairs = await Promise.all(
     Array.from({ length: 4 }, () => channelsOver(memoryEnds())),
@@ -41,10 +117,9 @@ Deno.test("Channel hands out many messages of one connection before those of ano
       }
     })(),
   ]));
-  const switches = log.filter((i, at) => at > 0 && i !== log[at - 1]).length;
-  // The first chunks are taken in turns; then there would be nearly as many as messages.
-  assertLess(switches, log.length / 10);
+  assertLess(switches(log), log.length / 100);
   for (const { near, far } of pairs) {
+    assertLess(near.stats.writes, 30); // Full chunks, of which there are 22.
     await Promise.all([near.close(), far.close()]);
   }
 });
