@@ -60,6 +60,11 @@ export class FrameEncoder {
     return this.#hasFullChunk;
   }
 
+  /** How many frames end in the chunk being filled. */
+  get frames(): number {
+    return this.#frames;
+  }
+
   /** Whether there is nothing to take. */
   get isEmpty(): boolean {
     return this.#filled === this.#start && !this.#hasFullChunk;

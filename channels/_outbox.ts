@@ -134,7 +134,8 @@ export class Outbox implements ChunkSource {
    */
   put(payload: Uint8Array, compressed: boolean): Promise<void> | undefined {
     this.#accepted++;
-    return this.#append(payload, compressed) ?? this.#turn.send();
+    return this.#append(payload, compressed) ??
+      this.#turn.send(this.#encoder.frames);
   }
 
   /** Accepts a heartbeat. */
@@ -167,7 +168,7 @@ export class Outbox implements ChunkSource {
    * consumed. A chunk of no length marks a place, see {@linkcode barrier}.
    */
   next(): Promise<Uint8Array | undefined> {
-    const turn = this.#turn.take(this.framesUnderWay);
+    const turn = this.#turn.take(this.framesUnderWay, this.#sizeUnderWay);
     return turn ? turn.then(() => this.#next()) : this.#next();
   }
 
@@ -245,19 +246,13 @@ export class Outbox implements ChunkSource {
     this.#consumed();
     const settled = this.#encoder.hasFullChunk || this.#ending || this.#failure;
     if (!settled && !this.#encoder.isEmpty) {
-      this.#leaveAtEndOfTurn();
+      // What was sent meanwhile leaves together with the rest of this turn.
+      this.#endOfTurn = setImmediate(() => this.#wakeUp());
     }
     return new Promise((resolve) => {
       this.#taker = resolve;
       if (settled) this.#wakeUp();
     });
-  }
-
-  /** What was sent meanwhile leaves together with the rest of this turn, or of its own. */
-  #leaveAtEndOfTurn(): void {
-    this.#endOfTurn = setImmediate(() =>
-      this.#turn.isComing ? this.#leaveAtEndOfTurn() : this.#wakeUp()
-    );
   }
 
   #consumed(): void {

@@ -129,7 +129,7 @@ export class Pipeline {
         const chunk = await this.#inbound.next();
         if (chunk === undefined) break;
         const batch = this.#decode(chunk);
-        const turn = this.#turn.take(batch.size);
+        const turn = this.#turn.take(batch.size, chunk.byteLength);
         if (turn) await turn;
         const room = this.#inbox.push(batch);
         if (room) await room;

@@ -1,55 +1,77 @@
-/** From how many messages on a turn of its own, which takes about 1 µs, is worth it. */
+import { Fifo } from "../streams/_fifo.ts";
+
+/** From how many messages on a turn of its own, which takes some µs, is worth it ... */
 const MANY_MESSAGES = 32;
+/** ... and from how many bytes. */
+const MANY_BYTES = 16_384;
+/** How long a turn lasts, in milliseconds. */
+const MAX_TIME = 0.5;
 
 /**
- * Gives the work of one connection a turn of the event loop to itself.
+ * Gives the work of one connection a turn of the event loop to itself, for a while.
  *
  * Whoever awaits `send()` or `recv()` for each message gives way to all others after
  * each: with many busy connections the next message would always be one of another,
  * whose memory the processor's caches have let go of. So each goes on with many
  * messages in a turn of its own, in which it reads them, hands them out and sends
- * more. 100 connections with messages of 64 bytes are 1.25 times as fast for it.
+ * more. What it read before its turn has gone cold by then, so the turns come one at
+ * a time: in one round of the event loop the runtime reads no more than 128 times at
+ * once. With 1000 connections messages of 64 bytes and 1 KiB are 2 times as fast.
+ *
+ * A turn is short, as the runtime looks for what else has arrived, and for timers,
+ * only each 61st round while there is always something to do. Beside a connection
+ * that never pauses others get an answer after 30 ms, and without turns after 300.
  */
 export class Turn {
   /** Whose turn it is, or was last, of all connections. */
   static #current: Turn | undefined;
+  /** Who waits for one. */
+  static readonly #waiting = new Fifo<Turn>();
 
-  #coming: Promise<void> | undefined;
-  /** Messages sent in the turns of others since its own. */
-  #sentOutside = 0;
-
-  /** Whether it has asked for a turn that has not begun. */
-  get isComing(): boolean {
-    return this.#coming !== undefined;
-  }
+  #coming: PromiseWithResolvers<void> | undefined;
+  /** When the current turn is over. */
+  #end = 0;
 
   /**
-   * To be called before messages are handed out, or after some have left.
+   * To be called before the messages of a chunk are handed out, or after they have
+   * left.
    *
    * @param messages How many.
+   * @param bytes The length of the chunk.
    * @returns Settles in a turn of its own; nothing if there is no need for one. One
    * that is to come is for all that the connection does until then.
    */
-  take(messages: number): Promise<void> | undefined {
-    if (Turn.#current === this) return undefined;
-    if (this.#coming || messages < MANY_MESSAGES) return this.#coming;
-    return this.#coming = new Promise((resolve) =>
-      setImmediate(() => {
-        Turn.#current = this;
-        this.#coming = undefined;
-        this.#sentOutside = 0;
-        resolve();
-      })
-    );
+  take(messages: number, bytes: number): Promise<void> | undefined {
+    if (Turn.#current === this && performance.now() < this.#end) {
+      return undefined;
+    }
+    const isMuch = messages >= MANY_MESSAGES || bytes >= MANY_BYTES;
+    if (isMuch && !this.#coming) {
+      this.#coming = Promise.withResolvers();
+      Turn.#waiting.push(this);
+      if (Turn.#waiting.size === 1) setImmediate(Turn.#next);
+    }
+    return this.#coming?.promise;
   }
 
   /**
    * To be called for each message that is sent: of many connections that begin at
    * once each would else send all of its first chunk between those of the others.
    *
-   * @returns As {@linkcode take}, for the messages since the last turn.
+   * @param messages How many are about to leave together.
+   * @returns As {@linkcode take}; nothing in its own turn.
    */
-  send(): Promise<void> | undefined {
-    return Turn.#current === this ? undefined : this.take(++this.#sentOutside);
+  send(messages: number): Promise<void> | undefined {
+    return Turn.#current === this ? undefined : this.take(messages, 0);
+  }
+
+  static #next(): void {
+    const turn = Turn.#waiting.shift()!;
+    if (Turn.#waiting.size > 0) setImmediate(Turn.#next);
+    Turn.#current = turn;
+    turn.#end = performance.now() + MAX_TIME;
+    const { resolve } = turn.#coming!;
+    turn.#coming = undefined;
+    resolve();
   }
 }

@@ -14,7 +14,7 @@ Deno.test("Turn gives each of several connections with many messages a turn of i
   const turns = [new Turn(), new Turn(), new Turn()];
   const log: number[] = [];
   await Promise.all(turns.map(async (turn, i) => {
-    await turn.take(1000);
+    await turn.take(1000, 0);
     for (let step = 0; step < 3; step++) {
       log.push(i);
       await Promise.resolve();
@@ -25,40 +25,63 @@ Deno.test("Turn gives each of several connections with many messages a turn of i
 
 Deno.test("Turn asks for none where there are few messages, or one connection", async () => {
   const [one, other] = [new Turn(), new Turn()];
-  assertEquals(one.take(31), undefined);
-  await other.take(1000);
-  assertEquals(other.take(1000), undefined);
-  assert(one.take(32) instanceof Promise);
-  await one.take(1000);
+  assertEquals(one.take(31, 0), undefined);
+  await other.take(1000, 0);
+  assertEquals(other.take(1000, 0), undefined);
+  assert(one.take(32, 0) instanceof Promise);
+  await one.take(1000, 0);
 });
 
 Deno.test("Turn is no other's by the time that it comes", async () => {
   const turns = [new Turn(), new Turn(), new Turn()];
   await Promise.all(turns.map(async (turn) => {
-    await turn.take(1000);
-    assertEquals(turn.take(1000), undefined);
-    assertEquals(turn.send(), undefined);
+    await turn.take(1000, 0);
+    assertEquals(turn.take(1000, 0), undefined);
+    assertEquals(turn.send(1000), undefined);
   }));
 });
 
 Deno.test("Turn is one for all that wait for it", async () => {
-  const turn = new Turn();
-  const coming = turn.take(1000);
+  const [one, other] = [new Turn(), new Turn()];
+  await other.take(1000, 0);
+  const coming = one.take(1000, 0);
   assert(coming instanceof Promise);
-  assert(turn.take(1) === coming);
-  assert(turn.send() === coming);
+  assert(one.take(1, 0) === coming);
+  assert(one.send(1) === coming);
   await coming;
 });
 
-Deno.test("Turn is asked for with many messages sent in the turns of others", async () => {
+Deno.test("Turn is asked for by many messages that are sent in that of another", async () => {
   const [one, other] = [new Turn(), new Turn()];
-  for (let round = 0; round < 2; round++) {
-    await other.take(1000);
-    for (let i = 1; i < 32; i++) assertEquals(one.send(), undefined);
-    const coming = one.send();
-    assert(coming instanceof Promise);
-    await coming; // They are counted anew from here on.
-  }
+  await other.take(1000, 0);
+  assertEquals(one.send(31), undefined);
+  const coming = one.send(32);
+  assert(coming instanceof Promise);
+  await coming;
+});
+
+Deno.test("Turn leaves what else is due its place between two turns", async () => {
+  const log: string[] = [];
+  await Promise.all(["one", "two", "three"].map(async (name) => {
+    await new Turn().take(1000, 0);
+    log.push(name);
+    if (name === "one") setImmediate(() => log.push("other"));
+  }));
+  assertEquals(log, ["one", "two", "other", "three"]);
+});
+
+Deno.test("Turn is over after a while, as others may have become busy", async () => {
+  const [one, other] = [new Turn(), new Turn()];
+  await one.take(1000, 0);
+  assertEquals(one.take(1000, 0), undefined);
+  const start = performance.now();
+  while (performance.now() < start + 1); // A turn has 0.5 ms.
+  assertEquals(one.take(31, 0), undefined);
+  const coming = one.take(1000, 0);
+  assert(coming instanceof Promise);
+  await other.take(1000, 0); // It came first.
+  assert(one.take(1, 0) === undefined);
+  await coming;
 });
 
 function switches(log: readonly number[]): number {
@@ -122,4 +145,20 @@ Deno.test("Channel hands out many messages of one connection before those of ano
     assertLess(near.stats.writes, 30); // Full chunks, of which there are 22.
     await Promise.all([near.close(), far.close()]);
   }
+});
+
+Deno.test("Channel leaves timers their place while much is sent in memory", async () => {
+  const { near, far } = await channelsOver(memoryEnds());
+  const message = noise(65_536);
+  let due = false;
+  const timer = setTimeout(() => due = true, 0);
+  const received = (async () => {
+    while (await far.recv() !== null);
+  })();
+  let sent = 0;
+  for (; sent < 20_000 && !due; sent++) await near.send(message);
+  clearTimeout(timer);
+  assertLess(sent, 20_000);
+  await Promise.all([near.close(), received]);
+  await far.close();
 });
