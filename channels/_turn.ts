@@ -16,7 +16,8 @@ const MAX_TIME = 0.5;
  * messages in a turn of its own, in which it reads them, hands them out and sends
  * more. What it read before its turn has gone cold by then, so the turns come one at
  * a time: in one round of the event loop the runtime reads no more than 128 times at
- * once. With 1000 connections messages of 64 bytes and 1 KiB are 2 times as fast.
+ * once. With 1000 connections messages of 64 bytes are 1.8 times as fast as with all
+ * turns in one round, those of 1 KiB 1.4 times.
  *
  * A turn is short, as the runtime looks for what else has arrived, and for timers,
  * only each 61st round while there is always something to do. Beside a connection
