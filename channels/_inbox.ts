@@ -22,6 +22,8 @@ export class Inbox {
   readonly #inflater: Inflater;
   #highWaterMark: number;
   readonly #batches = new Fifo<FrameBatch>();
+  /** Messages that have arrived, and wait for the channel's turn. */
+  #held: FrameBatch | undefined;
   /** The batch being handed out. */
   #batch: FrameBatch | undefined;
   #queuedBytes = 0;
@@ -49,7 +51,12 @@ export class Inbox {
 
   /** Whether no message is queued. */
   get isEmpty(): boolean {
-    return this.#batch === undefined;
+    return this.#batch === undefined && this.#held === undefined;
+  }
+
+  /** Whether nobody will receive what comes. */
+  get over(): boolean {
+    return this.#over !== undefined;
   }
 
   /** Whether the local reader is behind, so that nothing more is read. */
@@ -57,8 +64,14 @@ export class Inbox {
     return this.#resume !== undefined;
   }
 
+  /** Keeps messages until they are pushed, so that a failure does not cost them. */
+  hold(batch: FrameBatch): void {
+    this.#held = batch;
+  }
+
   /** Appends messages; settles once there is room for more. */
   push(batch: FrameBatch): Promise<void> | undefined {
+    this.#held = undefined;
     // An endless source must not hold up the end.
     if (this.#over) return this.#paused?.promise ?? nextTurn();
     if (batch.size === 0) return;
@@ -108,6 +121,7 @@ export class Inbox {
 
   /** The channel has failed; what is queued is still handed out. */
   fail(failure: unknown): void {
+    if (this.#held) this.push(this.#held);
     this.#over = { failure };
     for (const receiver of this.#receivers.clear()) {
       rejectHandled(receiver, failure);
@@ -119,6 +133,7 @@ export class Inbox {
 
   /** Forgets what is queued. */
   drop(): void {
+    this.#held = undefined;
     this.#batch = undefined;
     this.#batches.clear();
     this.#queuedBytes = 0;

@@ -277,10 +277,14 @@ export class Link implements PipelineHooks {
       sent: () => pipeline.bytesSent,
       received: () => pipeline.bytesRead,
       receiving: () => this.#decoder.pending,
-      sending: () => this.outbox.queuedBytes > 0 || pipeline.writing,
+      // What waits for our turn waits for nobody else.
+      sending: () =>
+        pipeline.writing ||
+        this.outbox.queuedBytes > 0 && !this.#turn.isComing,
       // After a close() nothing is received, and its own deadline holds.
       listening: () =>
-        !this.inbox.full && !this.ending.inboundOver && !this.ending.closing,
+        !this.inbox.full && !this.#turn.isComing && !this.ending.inboundOver &&
+        !this.ending.closing,
       beat: () => this.#beat(),
       fail: (error) => this.fail(error),
     });

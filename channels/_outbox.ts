@@ -168,7 +168,10 @@ export class Outbox implements ChunkSource {
    * consumed. A chunk of no length marks a place, see {@linkcode barrier}.
    */
   next(): Promise<Uint8Array | undefined> {
-    const turn = this.#turn.take(this.framesUnderWay, this.#sizeUnderWay);
+    const hasMore = !this.#encoder.isEmpty || this.#waiting.size > 0;
+    const turn = hasMore && this.#barriers.size === 0
+      ? this.#turn.take(this.framesUnderWay, this.#sizeUnderWay)
+      : undefined; // Somebody waits for what has left.
     return turn ? turn.then(() => this.#next()) : this.#next();
   }
 

@@ -129,8 +129,13 @@ export class Pipeline {
         const chunk = await this.#inbound.next();
         if (chunk === undefined) break;
         const batch = this.#decode(chunk);
-        const turn = this.#turn.take(batch.size, chunk.byteLength);
-        if (turn) await turn;
+        const turn = this.#inbox.over
+          ? undefined
+          : this.#turn.take(batch.size, chunk.byteLength);
+        if (turn) {
+          this.#inbox.hold(batch);
+          await turn;
+        }
         const room = this.#inbox.push(batch);
         if (room) await room;
         // Whoever waited for a message may answer in the next ticks. The answer goes

@@ -137,13 +137,14 @@ export class Channel implements AsyncIterable<Uint8Array>, AsyncDisposable {
 
   /**
    * Sends one message. It resolves once the message is accepted: at once while
-   * less than `highWaterMark` is queued. One too long to be copied (more than 131,066
+   * less than `highWaterMark` is queued, or, with many in a row, in the channel's next
+   * turn of the event loop. One too long to be copied (more than 131,066
    * bytes; over TCP and TLS, not encrypted, 262,144) has been encrypted by then, or
    * handed to the transport, if that is one of ours.
    *
    * @param message The message. It may be reused once this has resolved.
-   * @param options A signal, which withdraws a message that still waits for its
-   * turn, and `compress`.
+   * @param options A signal, which withdraws a message that still waits for room, and
+   * `compress`.
    * @throws {BufferOverflowError} if it is longer than `maxMessageSize`;
    * nothing is sent and the channel goes on.
    * @throws {StreamClosedError} after `close()`, or after `writable` was closed.

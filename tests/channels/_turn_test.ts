@@ -1,13 +1,16 @@
-import { assert, assertEquals, assertLess } from "@std/assert";
+import { assert, assertEquals, assertLess, assertRejects } from "@std/assert";
 import { concat } from "@std/bytes/concat";
 import { Turn } from "../../channels/_turn.ts";
 import { Channel } from "../../channels/channel.ts";
+import { StreamError } from "../../errors.ts";
 import {
   channelsOver,
   frameOf,
+  isPending,
   manualPair,
   memoryEnds,
   noise,
+  settle,
 } from "./_support.ts";
 
 Deno.test("Turn gives each of several connections with many messages a turn of its own", async () => {
@@ -161,4 +164,67 @@ Deno.test("Channel leaves timers their place while much is sent in memory", asyn
   assertLess(sent, 20_000);
   await Promise.all([near.close(), received]);
   await far.close();
+});
+
+/** Has `count` turns to come before any that is asked for later; settles with the last. */
+async function othersFirst(count: number, busyFor = 0): Promise<void> {
+  await Promise.all(Array.from({ length: count }, async () => {
+    await new Turn().take(1000, 0);
+    const start = performance.now();
+    while (performance.now() < start + busyFor);
+  }));
+}
+
+Deno.test("Turn comes even if a test replaces setImmediate", async () => {
+  const original = globalThis.setImmediate;
+  globalThis.setImmediate = (() => {}) as unknown as typeof setImmediate;
+  try {
+    await new Turn().take(1000, 0);
+  } finally {
+    globalThis.setImmediate = original;
+  }
+});
+
+Deno.test("Channel hands out what waits for its turn when it fails", async () => {
+  const pair = manualPair({ write: () => Promise.reject(new Error("gone")) });
+  const channel = new Channel(pair);
+  const others = othersFirst(50);
+  const frames = Array.from({ length: 900 }, () => frameOf(noise(64)));
+  pair.source.enqueue(concat(frames));
+  await settle();
+  await channel.send(noise(1));
+  assert(await channel.finished);
+  for (let n = 0; n < 900; n++) assertEquals(await channel.recv(), noise(64));
+  await assertRejects(() => channel.recv(), StreamError);
+  await others;
+});
+
+Deno.test("Channel asks for no turn for what it drops, nor when there is nothing more to send", async () => {
+  const pair = manualPair();
+  const channel = new Channel(pair);
+  const others = othersFirst(400);
+  const sent = channel.send(noise(100_000)).then(() => channel.flush());
+  assert(!await isPending(sent));
+  const closed = channel.close();
+  await settle();
+  const { pulls } = pair;
+  pair.source.enqueue(noise(65_536).fill(0));
+  await settle();
+  assertLess(pulls, pair.pulls);
+  pair.source.close();
+  await closed;
+  await others;
+});
+
+Deno.test("Channel that waits for its turn does not count as stalled", async () => {
+  const pair = manualPair();
+  const channel = new Channel(pair, { stallTimeout: 100 });
+  const message = noise(100_000);
+  const frame = frameOf(message);
+  const others = othersFirst(300, 2);
+  pair.source.enqueue(frame.slice(0, 50_000));
+  await others;
+  pair.source.enqueue(frame.slice(50_000));
+  assertEquals(await channel.recv(), message);
+  channel.abort();
 });
