@@ -4,7 +4,7 @@ import { Fifo } from "../streams/_fifo.ts";
 /** Where a stage puts what it makes. */
 export interface StageSink {
   /** Takes the next chunk. */
-  enqueue(chunk: Uint8Array): void;
+  enqueue(chunk: Uint8Array<ArrayBuffer>): void;
   /** Nothing more will come, though the input may go on. */
   end(): void;
   /** The stage has failed, and nothing more will come. */
@@ -39,16 +39,16 @@ interface StagedSourceOptions {
  * Chunks of a source, taken through a stage. It asks the source for what it is
  * asked for; only a stage that works on other threads is kept busy meanwhile.
  */
-export class StagedSource implements ChunkSource, StageSink {
+export class StagedSource implements ChunkSource<ArrayBuffer>, StageSink {
   /** Settles when nothing more is taken from the source; it never rejects. */
   readonly settled: Promise<void>;
 
   readonly #source: ChunkSource;
   readonly #stage: ChunkStage;
   readonly #options: StagedSourceOptions;
-  readonly #chunks = new Fifo<Uint8Array>();
+  readonly #chunks = new Fifo<Uint8Array<ArrayBuffer>>();
   #size = 0;
-  #taker: PromiseWithResolvers<Uint8Array | undefined> | undefined;
+  #taker: PromiseWithResolvers<Uint8Array<ArrayBuffer> | undefined> | undefined;
   /** Wakes the loop that waits until something is wanted. */
   #wake: (() => void) | undefined;
   /** What comes after the chunks. */
@@ -79,7 +79,7 @@ export class StagedSource implements ChunkSource, StageSink {
   }
 
   /** A chunk that is there, if it has at most `maxSize` bytes. */
-  take(maxSize: number): Uint8Array | undefined {
+  take(maxSize: number): Uint8Array<ArrayBuffer> | undefined {
     const chunk = this.#chunks.peek();
     if (!chunk || chunk.byteLength > maxSize) return undefined;
     this.#chunks.shift();
@@ -88,7 +88,7 @@ export class StagedSource implements ChunkSource, StageSink {
     return chunk;
   }
 
-  next(): Promise<Uint8Array | undefined> {
+  next(): Promise<Uint8Array<ArrayBuffer> | undefined> {
     const chunk = this.take(Infinity);
     if (chunk) return Promise.resolve(chunk);
     this.#taker = Promise.withResolvers();
@@ -105,7 +105,7 @@ export class StagedSource implements ChunkSource, StageSink {
     return this.#stage.stop();
   }
 
-  enqueue(chunk: Uint8Array): void {
+  enqueue(chunk: Uint8Array<ArrayBuffer>): void {
     const taker = this.#taker;
     if (taker) {
       this.#taker = undefined;

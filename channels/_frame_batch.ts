@@ -2,7 +2,7 @@ import { FRAME_OVERHEAD, HEADER_SIZE, PLAIN, readLength } from "./_frame.ts";
 
 /** Whole frames, one after the other. */
 interface Run {
-  readonly bytes: Uint8Array;
+  readonly bytes: Uint8Array<ArrayBuffer>;
   readonly start: number;
   readonly end: number;
 }
@@ -17,11 +17,11 @@ export class FrameBatch {
   queueSize = 0;
   #size = 0;
   /** A payload by itself, which is the first. */
-  #payload: Uint8Array | undefined;
+  #payload: Uint8Array<ArrayBuffer> | undefined;
   #payloadFlag = PLAIN;
   /** The run being taken from. */
-  #bytes: Uint8Array = EMPTY;
-  #buffer: ArrayBufferLike = EMPTY.buffer;
+  #bytes: Uint8Array<ArrayBuffer> = EMPTY;
+  #buffer: ArrayBuffer = EMPTY.buffer;
   #offset = 0;
   #at = 0;
   #end = 0;
@@ -42,21 +42,26 @@ export class FrameBatch {
   }
 
   /** Appends a payload that was put together; before all runs. */
-  addPayload(payload: Uint8Array, flag: number): void {
+  addPayload(payload: Uint8Array<ArrayBuffer>, flag: number): void {
     this.#payload = payload;
     this.#payloadFlag = flag;
     this.#size++;
   }
 
   /** Appends `count` whole frames, which `bytes` has from `start` to `end`. */
-  addRun(bytes: Uint8Array, start: number, end: number, count: number): void {
+  addRun(
+    bytes: Uint8Array<ArrayBuffer>,
+    start: number,
+    end: number,
+    count: number,
+  ): void {
     if (this.#at === this.#end) this.#begin({ bytes, start, end });
     else (this.#runs ??= []).push({ bytes, start, end });
     this.#size += count;
   }
 
   /** The next payload, of which there must be one. */
-  take(): Uint8Array {
+  take(): Uint8Array<ArrayBuffer> {
     this.#size--;
     const payload = this.#payload;
     if (payload) {

@@ -36,7 +36,7 @@ export class FrameDecoder {
   readonly #pool = new MessagePool();
 
   /** The frame being put together: its header, then its payload. */
-  #header: Uint8Array = EMPTY;
+  #header: Uint8Array<ArrayBuffer> = EMPTY;
   #headerFilled = 0;
   #length = 0;
   /** Memory for the payload, and for what follows it up to the next header's end. */
@@ -72,7 +72,7 @@ export class FrameDecoder {
    * @throws {BufferOverflowError} at the header of a frame over the limit; the
    * frames before it are in `batch`.
    */
-  decode(chunk: Uint8Array, batch: FrameBatch): void {
+  decode(chunk: Uint8Array<ArrayBuffer>, batch: FrameBatch): void {
     let at = 0;
     if (this.#isLoan(chunk)) at = this.#takeLoan(chunk, batch);
     else if (this.#headerFilled > 0) at = this.#resume(chunk, 0, batch);
@@ -136,18 +136,18 @@ export class FrameDecoder {
    * ends with a header, after which all of the next payload can be lent. The chunk
    * to be decoded next is then a view of it.
    */
-  lend(): Uint8Array | undefined {
+  lend(): Uint8Array<ArrayBuffer> | undefined {
     if (this.#length < MIN_LOAN) return undefined;
     this.#grow(this.#payloadFilled + 1);
     return this.#payload.subarray(this.#payloadFilled);
   }
 
-  #isLoan(chunk: Uint8Array): boolean {
+  #isLoan(chunk: Uint8Array<ArrayBuffer>): boolean {
     return chunk.buffer === this.#payload.buffer && chunk.byteLength > 0;
   }
 
   /** Goes on after a read into lent memory; returns what of `chunk` is done with. */
-  #takeLoan(chunk: Uint8Array, batch: FrameBatch): number {
+  #takeLoan(chunk: Uint8Array<ArrayBuffer>, batch: FrameBatch): number {
     const rest = this.#length - this.#payloadFilled;
     if (chunk.byteLength <= rest) {
       this.#payloadFilled += chunk.byteLength;
@@ -166,7 +166,11 @@ export class FrameDecoder {
   }
 
   /** Goes on with, or begins, a frame that is not whole; returns where it stopped. */
-  #resume(chunk: Uint8Array, at: number, batch: FrameBatch): number {
+  #resume(
+    chunk: Uint8Array<ArrayBuffer>,
+    at: number,
+    batch: FrameBatch,
+  ): number {
     if (this.#headerFilled < HEADER_SIZE) {
       if (this.#header === EMPTY) this.#header = new Uint8Array(HEADER_SIZE);
       const part = chunk.subarray(at, at + HEADER_SIZE - this.#headerFilled);
@@ -206,7 +210,7 @@ export class FrameDecoder {
     this.#payloadFilled = 0;
   }
 
-  #append(part: Uint8Array): void {
+  #append(part: Uint8Array<ArrayBuffer>): void {
     const filled = this.#payloadFilled + part.byteLength;
     this.#grow(filled);
     this.#payload.set(part, this.#payloadFilled);
@@ -245,7 +249,7 @@ export class FrameDecoder {
   /** Hands out whole frames of `chunk`, shared or copied. */
   #addRun(
     batch: FrameBatch,
-    chunk: Uint8Array,
+    chunk: Uint8Array<ArrayBuffer>,
     start: number,
     end: number,
     count: number,

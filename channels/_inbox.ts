@@ -5,12 +5,12 @@ import { MAX_TIME } from "../streams/_assert.ts";
 import { withdrawable } from "../streams/_withdrawable.ts";
 
 /** A `recv` that waits for a message. */
-type Receiver = PromiseWithResolvers<Uint8Array | null>;
+type Receiver = PromiseWithResolvers<Uint8Array<ArrayBuffer> | null>;
 
 /** What becomes of compressed messages. */
 interface Inflater {
   /** Called when a message is taken; what it throws is the failure of that `recv()`. */
-  inflate(data: Uint8Array): Uint8Array;
+  inflate(data: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer>;
 }
 
 /**
@@ -141,7 +141,7 @@ export class Inbox {
   }
 
   /** The next message if it is there. */
-  take(): Uint8Array | undefined {
+  take(): Uint8Array<ArrayBuffer> | undefined {
     const batch = this.#batch;
     if (batch === undefined) return undefined;
     const { isCompressed } = batch;
@@ -153,7 +153,7 @@ export class Inbox {
   }
 
   /** The next message, or `null` at the end. */
-  receive(signal?: AbortSignal): Promise<Uint8Array | null> {
+  receive(signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer> | null> {
     if (this.#over) {
       return "failure" in this.#over
         ? rejected(this.#over.failure)

@@ -184,7 +184,7 @@ export class Link implements PipelineHooks {
   }
 
   /** Inflates a message whose turn it is. */
-  inflate(data: Uint8Array): Uint8Array {
+  inflate(data: Uint8Array): Uint8Array<ArrayBuffer> {
     try {
       return inflate(data, this.#config.maxMessageSize);
     } catch (error) {
@@ -264,7 +264,9 @@ export class Link implements PipelineHooks {
       this,
     );
     if (this.#cancelled && !(this.#stream instanceof ByteStream)) {
-      this.#pipeline.cancelInbound(undefined); // Before it stood.
+      this.#pipeline.cancelInbound( // Before it stood.
+        new StreamClosedError("Receiving was ended"),
+      );
     }
     this.#watch(this.#pipeline);
   }
@@ -350,7 +352,9 @@ export class Link implements PipelineHooks {
       this.ending.inboundOver = true;
       if (this.#stream instanceof ByteStream) await this.#stream.close();
       if (this.ending.failure) return;
-      this.#pipeline?.cancelInbound(undefined);
+      this.#pipeline?.cancelInbound(
+        new StreamClosedError("Channel was closed"),
+      );
       this.ending.finish();
     })();
   }

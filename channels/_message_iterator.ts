@@ -6,8 +6,8 @@ import { type MessageSource, takeIntact } from "./_message_source.ts";
 export function messageIterator(
   channel: MessageSource,
   link: Link,
-): AsyncIterableIterator<Uint8Array> {
-  const iterator: AsyncIterableIterator<Uint8Array> = {
+): AsyncIterableIterator<Uint8Array<ArrayBuffer>> {
+  const iterator: AsyncIterableIterator<Uint8Array<ArrayBuffer>> = {
     next() {
       // A message that is there costs one promise, and not an async call's three.
       const value = takeIntact(link);
@@ -23,7 +23,7 @@ export function messageIterator(
 async function nextOf(
   channel: MessageSource,
   link: Link,
-): Promise<IteratorResult<Uint8Array>> {
+): Promise<IteratorResult<Uint8Array<ArrayBuffer>>> {
   try {
     const value = await channel.recv();
     return value === null ? END : { done: false, value };

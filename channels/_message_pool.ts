@@ -12,11 +12,11 @@ const POOL_SIZE = 8192;
  * small buffers.
  */
 export class MessagePool {
-  #buffer: Uint8Array = EMPTY;
+  #buffer: Uint8Array<ArrayBuffer> = EMPTY;
   #filled = 0;
 
   /** The length from which messages may be views of `chunk`, in bytes. */
-  shareFrom(chunk: Uint8Array): number {
+  shareFrom(chunk: Uint8Array<ArrayBuffer>): number {
     const size = chunk.buffer.byteLength;
     // A copy would be in a buffer as large.
     const isDense = size <= POOL_SIZE || chunk.byteLength >= size * MIN_FILL;
@@ -24,7 +24,7 @@ export class MessagePool {
   }
 
   /** A copy of `bytes` to give away. */
-  copy(bytes: Uint8Array): Uint8Array {
+  copy(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
     const { byteLength } = bytes;
     if (byteLength > POOL_SIZE / 4) return new Uint8Array(bytes);
     if (this.#filled + byteLength > this.#buffer.byteLength) {

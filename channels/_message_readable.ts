@@ -10,7 +10,7 @@ const BYTES_AHEAD = 65_536;
 /** What readers do past their stream. */
 interface Bypass {
   /** The next message, if it is there and the stream neither holds nor awaits one. */
-  take(): Uint8Array | undefined;
+  take(): Uint8Array<ArrayBuffer> | undefined;
 }
 
 /**
@@ -19,7 +19,7 @@ interface Bypass {
  * is there. What has to be waited for, the end and a failure come through the
  * stream, as does everything for `pipeTo()` and the like.
  */
-export class MessageReadable extends ReadableStream<Uint8Array> {
+export class MessageReadable extends ReadableStream<Uint8Array<ArrayBuffer>> {
   readonly #bypass: Bypass;
 
   /**
@@ -27,7 +27,7 @@ export class MessageReadable extends ReadableStream<Uint8Array> {
    * @param link What runs it.
    */
   constructor(channel: MessageSource, link: Link) {
-    let controller!: ReadableStreamDefaultController<Uint8Array>;
+    let controller!: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>;
     let pulling = false;
     super({
       start(given) {
@@ -73,10 +73,10 @@ export class MessageReadable extends ReadableStream<Uint8Array> {
   override getReader(options: { mode: "byob" }): ReadableStreamBYOBReader;
   override getReader(
     options?: ReadableStreamGetReaderOptions,
-  ): ReadableStreamDefaultReader<Uint8Array>;
+  ): ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>;
   override getReader(
     options?: ReadableStreamGetReaderOptions,
-  ): ReadableStreamReader<Uint8Array> {
+  ): ReadableStreamReader<Uint8Array<ArrayBuffer>> {
     // With any options it is the platform's own, or its refusal.
     return options === undefined || options === null
       ? new MessageReader(this, this.#bypass)
@@ -90,7 +90,7 @@ export class MessageReadable extends ReadableStream<Uint8Array> {
   }
 
   override pipeTo(
-    destination: WritableStream<Uint8Array>,
+    destination: WritableStream<Uint8Array<ArrayBuffer>>,
     options?: StreamPipeOptions,
   ): Promise<void> {
     return handled(super.pipeTo(destination, options));
@@ -98,7 +98,8 @@ export class MessageReadable extends ReadableStream<Uint8Array> {
 }
 
 /** A reader of a {@linkcode MessageReadable}. */
-class MessageReader extends ReadableStreamDefaultReader<Uint8Array> {
+class MessageReader
+  extends ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>> {
   readonly #bypass: Bypass;
   #released = false;
   /** How many reads wait for the stream. */
@@ -112,7 +113,7 @@ class MessageReader extends ReadableStreamDefaultReader<Uint8Array> {
     this.#bypass = bypass;
   }
 
-  override read(): Promise<ReadableStreamReadResult<Uint8Array>> {
+  override read(): Promise<ReadableStreamReadResult<Uint8Array<ArrayBuffer>>> {
     const passes = this.#waiting === 0 && !this.#released;
     const value = passes ? this.#bypass.take() : undefined;
     if (value !== undefined) return Promise.resolve({ done: false, value });

@@ -2,11 +2,13 @@ import type { Link } from "./_link.ts";
 
 /** The part of a channel that its receiving faces are made of. */
 export interface MessageSource {
-  recv(): Promise<Uint8Array | null>;
+  recv(): Promise<Uint8Array<ArrayBuffer> | null>;
 }
 
 /** The next message if it is there and sound: what cannot be inflated fails the channel. */
-export function takeIntact({ inbox }: Link): Uint8Array | undefined {
+export function takeIntact(
+  { inbox }: Link,
+): Uint8Array<ArrayBuffer> | undefined {
   try {
     return inbox.take();
   } catch {

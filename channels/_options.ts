@@ -1,4 +1,5 @@
 import { assertInteger, assertTime } from "../streams/_assert.ts";
+import { refuseOptions } from "../streams/_refuse_options.ts";
 import { assertLevel } from "./_zlib.ts";
 
 /** The default of {@linkcode ChannelOptions.maxMessageSize}, in bytes: 64 MiB. */
@@ -105,7 +106,7 @@ export interface ChannelConfig {
   readonly closeTimeout: number;
 }
 
-/** Checks the options and fills in the defaults. */
+/** Checks the options, refuses any other, and fills in the defaults. */
 export function resolveOptions({
   maxMessageSize = DEFAULT_MAX_MESSAGE_SIZE,
   compression = false,
@@ -114,7 +115,9 @@ export function resolveOptions({
   stallTimeout = 0,
   heartbeat,
   closeTimeout = DEFAULT_CLOSE_TIMEOUT,
+  ...rest
 }: ChannelOptions): ChannelConfig {
+  refuseOptions("open channel", { ...rest }, REASONS);
   assertMaxMessageSize(maxMessageSize);
   assertInteger("highWaterMark", highWaterMark, 1);
   assertTime("stallTimeout", stallTimeout);
@@ -160,4 +163,8 @@ export function assertMaxMessageSize(maxMessageSize: number): void {
 }
 
 /** The largest length that a frame can state. */
-const MAX_LENGTH = 2 ** 32 - 1;
+export const MAX_LENGTH = 2 ** 32 - 1;
+
+const OF_TARGET = "it goes with what is connected to, not with the channel";
+
+const REASONS = { signal: OF_TARGET, timeout: OF_TARGET, attempts: OF_TARGET };

@@ -3,6 +3,7 @@ import type { ByteStreamPair } from "../streams/byte_stream_pair.ts";
 import { recycle } from "./_chunk_pool.ts";
 import { assertChunk } from "./_assert_message.ts";
 import type { ChunkSink, ChunkSource } from "../streams/_chunks.ts";
+import { inArrayBuffer } from "../streams/_in_array_buffer.ts";
 import { inboundOf, outboundOf, sourceOf } from "./_ends.ts";
 import type { Encryption } from "./_encryption.ts";
 import { FrameBatch } from "./_frame_batch.ts";
@@ -177,7 +178,7 @@ export class Pipeline {
     if (chunk.byteLength >= LARGE_CHUNK) tuneHeap();
     const batch = new FrameBatch();
     try {
-      this.#decoder.decode(chunk, batch);
+      this.#decoder.decode(inArrayBuffer(chunk), batch);
     } catch (error) {
       this.#inbox.push(batch); // What was whole before a fault is still received.
       this.#inbound.cancel(error);

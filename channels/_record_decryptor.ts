@@ -1,4 +1,5 @@
 import { ConnectionLostError } from "../errors.ts";
+import { inArrayBuffer } from "../streams/_in_array_buffer.ts";
 import { assertChunk } from "./_assert_message.ts";
 import type { ChunkStage, StageSink } from "./_chunk_stage.ts";
 import { notAuthentic } from "./_encryption_error.ts";
@@ -16,7 +17,7 @@ export class RecordDecryptor implements ChunkStage {
   readonly #opener: RecordOpener;
   readonly #parser: RecordParser;
   readonly #sink: StageSink;
-  readonly #opened: OrderedResults<Uint8Array>;
+  readonly #opened: OrderedResults<Uint8Array<ArrayBuffer>>;
   #failed = false;
   /** Whether a chunk is being worked on, which may hold more after CLOSE. */
   #parsing = false;
@@ -98,7 +99,7 @@ export class RecordDecryptor implements ChunkStage {
   }
 
   /** Takes the next plaintexts in order, all of them authentic. */
-  #release(plaintexts: readonly Uint8Array[]): void {
+  #release(plaintexts: readonly Uint8Array<ArrayBuffer>[]): void {
     for (const plaintext of plaintexts) {
       const body = this.#opener.accept(plaintext);
       if (body) this.#sink.enqueue(body);
@@ -119,13 +120,4 @@ export class RecordDecryptor implements ChunkStage {
     this.#failed = true;
     this.#sink.fail(error);
   }
-}
-
-/** A chunk as WebCrypto takes it: it refuses shared memory. */
-function inArrayBuffer(chunk: Uint8Array): Uint8Array<ArrayBuffer> {
-  return isInArrayBuffer(chunk) ? chunk : new Uint8Array(chunk);
-}
-
-function isInArrayBuffer(chunk: Uint8Array): chunk is Uint8Array<ArrayBuffer> {
-  return chunk.buffer instanceof ArrayBuffer;
 }

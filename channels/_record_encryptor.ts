@@ -29,7 +29,7 @@ export interface RecordEncryptorOptions {
  */
 export class RecordEncryptor implements ChunkStage {
   readonly #sealer: RecordSealer;
-  readonly #sealed: OrderedResults<Uint8Array>;
+  readonly #sealed: OrderedResults<Uint8Array<ArrayBuffer>>;
 
   constructor(
     sealer: RecordSealer,
@@ -60,7 +60,7 @@ export class RecordEncryptor implements ChunkStage {
     if (chunk.byteLength > MAX_BODY_LENGTH || this.#mustWait()) {
       return this.#sealAll(chunk);
     }
-    if (chunk.byteLength === 0) this.#sealed.push(chunk);
+    if (chunk.byteLength === 0) this.#sealed.push(EMPTY);
     else this.#seal(RecordType.DATA, chunk);
     return undefined;
   }
@@ -78,7 +78,7 @@ export class RecordEncryptor implements ChunkStage {
   async #sealAll(chunk: Uint8Array): Promise<void> {
     if (this.#mustWait()) await this.#room();
     const { byteLength } = chunk;
-    if (byteLength === 0) this.#sealed.push(chunk);
+    if (byteLength === 0) this.#sealed.push(EMPTY);
     // A little less than the most, so that two records make one write.
     const step = byteLength > MAX_BODY_LENGTH ? STREAM_CHUNK_SIZE : byteLength;
     for (let at = 0; at < byteLength; at += step) {
@@ -105,11 +105,11 @@ export class RecordEncryptor implements ChunkStage {
 
 /** Joins records to as few chunks of `most` bytes as their sizes allow. Zero-length chunks stay. */
 function* toChunks(
-  records: readonly Uint8Array[],
+  records: readonly Uint8Array<ArrayBuffer>[],
   most: number,
   pooled: boolean,
-): Generator<Uint8Array> {
-  let group: Uint8Array[] = [];
+): Generator<Uint8Array<ArrayBuffer>> {
+  let group: Uint8Array<ArrayBuffer>[] = [];
   let length = 0;
   for (const record of records) {
     const size = RECORD_HEADER_LENGTH + record.byteLength;

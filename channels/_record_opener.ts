@@ -46,7 +46,9 @@ export class RecordOpener {
    * @returns The body if it is DATA.
    * @throws {EncryptionError} if it is malformed or out of place.
    */
-  accept(plaintext: Uint8Array): Uint8Array | undefined {
+  accept(
+    plaintext: Uint8Array<ArrayBuffer>,
+  ): Uint8Array<ArrayBuffer> | undefined {
     const type = plaintext[0];
     const body = plaintext.subarray(1);
     if (this.#state === "ready expected") {

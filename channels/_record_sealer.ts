@@ -47,7 +47,7 @@ export class RecordSealer {
  * that buffer holds must not get out, as others have used it.
  */
 export function joinRecords(
-  sealed: readonly Uint8Array[],
+  sealed: readonly Uint8Array<ArrayBuffer>[],
   length: number,
   pooled: boolean,
 ): Uint8Array<ArrayBuffer> {

@@ -1,4 +1,4 @@
-import { StreamTimeoutError } from "../errors.ts";
+import { StreamClosedError, StreamTimeoutError } from "../errors.ts";
 import { type ClosablePair, released } from "../streams/_pair_transport.ts";
 import { timeLimit } from "../streams/_time_limit.ts";
 import { ByteStream } from "../streams/byte_stream.ts";
@@ -43,7 +43,7 @@ export class SecureTransport implements ByteTransport {
     this.#outbound.catch(() => {});
   }
 
-  async read(): Promise<Uint8Array | null> {
+  async read(): Promise<Uint8Array<ArrayBuffer> | null> {
     return await this.#plaintext.next() ?? null;
   }
 
@@ -75,7 +75,7 @@ export class SecureTransport implements ByteTransport {
       // What was accepted is lost. (Any other error: the peer is gone, and misses no end.)
       if (error instanceof StreamTimeoutError) throw error;
     } finally {
-      await this.#plaintext.cancel(undefined);
+      await this.#plaintext.cancel(new StreamClosedError("Stream was closed"));
     }
   }
 

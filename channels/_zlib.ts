@@ -1,5 +1,6 @@
 import { CompressionError } from "../errors.ts";
 import { builtin } from "../streams/_builtin.ts";
+import { inArrayBuffer } from "../streams/_in_array_buffer.ts";
 import { MAX_NEIGHBOURS } from "./_message_pool.ts";
 
 /** The smallest and largest piece that zlib puts its output together from, in bytes. */
@@ -37,7 +38,10 @@ export function deflateIfSmaller(
  * @throws {CompressionError} if `data` is damaged, cut short, followed by other
  * bytes, or larger than `maxSize` once inflated.
  */
-export function inflate(data: Uint8Array, maxSize: number): Uint8Array {
+export function inflate(
+  data: Uint8Array,
+  maxSize: number,
+): Uint8Array<ArrayBuffer> {
   let output: Uint8Array;
   let consumed: number;
   try {
@@ -96,6 +100,8 @@ function pieceSize(expected: number): number {
 }
 
 /** A `Uint8Array` rather than the `Buffer` that the module returns. */
-function plainView({ buffer, byteOffset, byteLength }: Uint8Array): Uint8Array {
-  return new Uint8Array(buffer, byteOffset, byteLength);
+function plainView(
+  { buffer, byteOffset, byteLength }: Uint8Array,
+): Uint8Array<ArrayBuffer> {
+  return inArrayBuffer(new Uint8Array(buffer, byteOffset, byteLength));
 }

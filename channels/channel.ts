@@ -80,10 +80,11 @@ export interface ChannelStats {
  * assertEquals(await server.recv(), null);
  * ```
  */
-export class Channel implements AsyncIterable<Uint8Array>, AsyncDisposable {
+export class Channel
+  implements AsyncIterable<Uint8Array<ArrayBuffer>>, AsyncDisposable {
   readonly #link: Link;
   readonly #config: ChannelConfig;
-  #readable: ReadableStream<Uint8Array> | undefined;
+  #readable: ReadableStream<Uint8Array<ArrayBuffer>> | undefined;
   #writable: WritableStream<Uint8Array> | undefined;
 
   /**
@@ -173,7 +174,7 @@ export class Channel implements AsyncIterable<Uint8Array>, AsyncDisposable {
    * @throws {CompressionError} if a compressed message cannot be inflated.
    * @throws {StreamClosedError} after `close()`.
    */
-  recv(options?: SignalOptions): Promise<Uint8Array | null> {
+  recv(options?: SignalOptions): Promise<Uint8Array<ArrayBuffer> | null> {
     const signal = options?.signal;
     if (signal?.aborted) return rejected(signal.reason);
     try {
@@ -245,7 +246,7 @@ export class Channel implements AsyncIterable<Uint8Array>, AsyncDisposable {
    * to 256 messages, or 64 KiB, ahead, which a `recv()` then does not see;
    * cancelling it ends receiving.
    */
-  get readable(): ReadableStream<Uint8Array> {
+  get readable(): ReadableStream<Uint8Array<ArrayBuffer>> {
     return this.#readable ??= new MessageReadable(this, this.#link);
   }
 
@@ -265,7 +266,7 @@ export class Channel implements AsyncIterable<Uint8Array>, AsyncDisposable {
    * The messages received, until the peer ends or the channel is closed
    * locally. Leaving the loop early does not close the channel.
    */
-  [Symbol.asyncIterator](): AsyncIterableIterator<Uint8Array> {
+  [Symbol.asyncIterator](): AsyncIterableIterator<Uint8Array<ArrayBuffer>> {
     return messageIterator(this, this.#link);
   }
 

@@ -60,13 +60,17 @@ export class EncryptedChannel extends Channel {
     options: ChannelOptions & SecureOptions = {},
   ) {
     assertSecureArguments(key, options);
+    const { role, context, handshakeTimeout, ...rest } = options;
+    const { ephemeral, random, rekeyInterval, ...others }:
+      & ChannelOptions
+      & SecureTestOptions = rest;
+    const secure = { role, context, handshakeTimeout, ephemeral, random };
     const staged: StagedOptions = {
-      ...options,
+      ...others,
       async [openStages](pair, signal) {
-        const { rekeyInterval }: SecureTestOptions = options;
-        const session = await new SecureHandshake(pair, key, options, signal)
+        const session = await new SecureHandshake(pair, key, secure, signal)
           .finished;
-        const { stallTimeout } = options;
+        const { stallTimeout } = others;
         return {
           encryption: await openEncryption(pair, session, {
             rekeyInterval,

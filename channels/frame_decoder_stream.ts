@@ -1,3 +1,4 @@
+import { inArrayBuffer } from "../streams/_in_array_buffer.ts";
 import { assertChunk } from "./_assert_message.ts";
 import { FrameBatch } from "./_frame_batch.ts";
 import { FrameDecoder } from "./_frame_decoder.ts";
@@ -42,9 +43,9 @@ export interface FrameDecoderStreamOptions {
  * ```
  */
 export class FrameDecoderStream
-  implements TransformStream<Uint8Array, Uint8Array> {
+  implements TransformStream<Uint8Array, Uint8Array<ArrayBuffer>> {
   /** The messages. */
-  readonly readable: ReadableStream<Uint8Array>;
+  readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
   /** Takes the bytes. */
   readonly writable: WritableStream<Uint8Array>;
 
@@ -74,7 +75,7 @@ function deframing(
       assertChunk(chunk, "decode frames");
       const batch = new FrameBatch();
       try {
-        decoder.decode(chunk, batch);
+        decoder.decode(inArrayBuffer(chunk), batch);
       } finally { // What was whole before a fault is still received.
         if (batch.size > 0) controller.enqueue(batch);
       }
@@ -87,7 +88,7 @@ function deframing(
 function messages(
   batches: ReadableStream<FrameBatch>,
   maxMessageSize: number,
-): ReadableStream<Uint8Array> {
+): ReadableStream<Uint8Array<ArrayBuffer>> {
   const reader = batches.getReader();
   let batch: FrameBatch | undefined;
   return new ReadableStream({
@@ -108,7 +109,7 @@ function messages(
     cancel: (reason) => reader.cancel(reason),
   }, { highWaterMark: 0 });
 
-  function inflateNext(data: Uint8Array): Uint8Array {
+  function inflateNext(data: Uint8Array): Uint8Array<ArrayBuffer> {
     try {
       return inflate(data, maxMessageSize);
     } catch (error) {

@@ -1,7 +1,12 @@
+import { BufferOverflowError } from "../errors.ts";
 import { STREAM_CHUNK_SIZE } from "../streams/constants.ts";
 import { assertMessage } from "./_assert_message.ts";
 import { FRAME_OVERHEAD, HEADER_SIZE, TRAILER, writeHeader } from "./_frame.ts";
-import { type CompressionOptions, resolveCompression } from "./_options.ts";
+import {
+  type CompressionOptions,
+  MAX_LENGTH,
+  resolveCompression,
+} from "./_options.ts";
 import { deflateIfSmaller } from "./_zlib.ts";
 
 /** Options of a {@linkcode FrameEncoderStream}. */
@@ -60,6 +65,7 @@ export class FrameEncoderStream
     super({
       transform(message, controller) {
         assertMessage(message, "encode");
+        assertLength(message);
         const data = compression && deflateIfSmaller(message, compression);
         const chunks = frame(data ?? message, data !== undefined);
         for (const chunk of chunks) controller.enqueue(chunk);
@@ -68,6 +74,15 @@ export class FrameEncoderStream
   }
 }
 
+function assertLength({ byteLength: size }: Uint8Array): void {
+  if (size <= MAX_LENGTH) return;
+  throw new BufferOverflowError(
+    `Cannot encode message as its length must be <= ${MAX_LENGTH}: current length is ${size}`,
+    { size, limit: MAX_LENGTH },
+  );
+}
+
+/** The chunks of one frame: each in memory of its own, or of the message. */
 function frame(payload: Uint8Array, compressed: boolean): Uint8Array[] {
   const { byteLength } = payload;
   const size = byteLength + FRAME_OVERHEAD;

@@ -35,7 +35,7 @@ export interface MessageDecompressionStreamOptions {
  * ```
  */
 export class MessageDecompressionStream
-  extends TransformStream<Uint8Array, Uint8Array> {
+  extends TransformStream<Uint8Array, Uint8Array<ArrayBuffer>> {
   /**
    * Makes the stage.
    *

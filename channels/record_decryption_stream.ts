@@ -55,9 +55,9 @@ const MAX_JOINED = 16_384;
  * ```
  */
 export class RecordDecryptionStream
-  implements TransformStream<Uint8Array, Uint8Array> {
+  implements TransformStream<Uint8Array, Uint8Array<ArrayBuffer>> {
   /** The bytes that the peer wrote. */
-  readonly readable: ReadableStream<Uint8Array>;
+  readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
   /** Takes the records. */
   readonly writable: WritableStream<Uint8Array>;
 

@@ -49,10 +49,11 @@ export function parseAddress(text: string): Address {
     default: {
       const [, bracketed, plain, port] =
         /^(?:\[([0-9a-f:.%]+)\]|([^\s:/[\]]+)):(\d+)$/i.exec(rest) ?? [];
-      if (port === undefined) throw wrong(text);
+      const hostname = bracketed ?? plain;
+      if (hostname === undefined || port === undefined) throw wrong(text);
       return {
         kind: scheme as "tcp" | "tls",
-        hostname: bracketed ?? plain,
+        hostname,
         port: parseInteger(`the port of ${text}`, port, 0, 65_535),
       };
     }

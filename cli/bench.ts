@@ -77,7 +77,7 @@ ${ADDRESS_HELP}
   ],
   async run(context: Context): Promise<number> {
     const { args, signal, write } = context;
-    const [operand] = args.operands;
+    const operand = args.operands[0]!;
     const address = parseAddress(operand);
     assertTlsUsed(args, { to: address });
     const target = connectTarget(address, args, signal);
@@ -203,7 +203,7 @@ async function measureRoundTrip(
   progress.clear();
   times.sort((a, b) => a - b);
   const at = (share: number) =>
-    round(times[Math.min(times.length - 1, Math.floor(share * times.length))]);
+    round(times[Math.min(times.length - 1, Math.floor(share * times.length))]!);
   return {
     count: times.length,
     p50: at(0.5),
@@ -227,7 +227,10 @@ function textOf(size: number): Uint8Array {
     text += line(index);
   }
   const bytes = new TextEncoder().encode(text);
-  return Uint8Array.from({ length: size }, (_, at) => bytes[at % bytes.length]);
+  return Uint8Array.from(
+    { length: size },
+    (_, at) => bytes[at % bytes.length]!,
+  );
 }
 
 /** A line of the terminal that changes, where standard error is one. */
@@ -270,13 +273,13 @@ function tableOf(results: readonly Result[]): string {
       .map((time) => `${time.toFixed(3)} ms`),
   ]);
   const widths = head.map((title, column) =>
-    Math.max(...[head, ...rows].map((row) => row[column].length), title.length)
+    Math.max(...[head, ...rows].map((row) => row[column]!.length), title.length)
   );
-  const lines = [head, ...rows].map((row) =>
-    row.map((cell, column) => cell.padStart(widths[column])).join("  ")
-  );
-  const [first, ...rest] = lines;
-  return [Deno.stdout.isTerminal() ? bold(first) : first, ...rest].join("\n");
+  const line = (row: string[]): string =>
+    row.map((cell, column) => cell.padStart(widths[column]!)).join("  ");
+  const first = line(head);
+  return [Deno.stdout.isTerminal() ? bold(first) : first, ...rows.map(line)]
+    .join("\n");
 }
 
 function formatRate(rate: number): string {

@@ -58,7 +58,7 @@ ${ADDRESS_HELP}
   ],
   async run(context: Context): Promise<number> {
     const { args, signal } = context;
-    const address = parseAddress(args.operands[0]);
+    const address = parseAddress(args.operands[0]!);
     assertTlsUsed(args, { to: address });
     const target = connectTarget(address, args, signal);
     const count = args.integer("count", 1, Number.MAX_SAFE_INTEGER);

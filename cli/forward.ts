@@ -59,8 +59,8 @@ The same for any service, HTTP for example:
   ],
   async run(context: Context): Promise<number> {
     const { args, say, signal } = context;
-    const from = parseAddress(args.operands[0]);
-    const to = parseAddress(args.operands[1]);
+    const from = parseAddress(args.operands[0]!);
+    const to = parseAddress(args.operands[1]!);
     assertTlsUsed(args, { from, to });
     const listening = listenOptions(from, args);
     const target = connectTarget(to, args, signal);

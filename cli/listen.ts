@@ -48,7 +48,7 @@ ${ADDRESS_HELP}
   ],
   async run(context: Context): Promise<number> {
     const { args, say } = context;
-    const address = parseAddress(args.operands[0]);
+    const address = parseAddress(args.operands[0]!);
     assertTlsUsed(args, { from: address });
     const served = Promise.withResolvers<number>();
     await using server = serve({

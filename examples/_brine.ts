@@ -239,7 +239,7 @@ class Decoder {
       case TAG.slice: {
         const [start, stop, step, ...more] = this.#items(depth);
         if (step === undefined || more.length > 0) this.#fail("a slice");
-        return new Slice(start, stop, step);
+        return new Slice(start!, stop!, step);
       }
     }
     if (tag >= TAG.bytes1 && tag < TAG.bytesU8) {
@@ -290,7 +290,7 @@ class Decoder {
   }
 
   #u8(): number {
-    return this.#take(1)[0];
+    return this.#take(1)[0]!;
   }
 
   #u32(): number {

@@ -80,12 +80,13 @@ export function encodeMessage(message: Message): Uint8Array {
 
 /** The message of bytes. The first one tells the version: brine's tag of a tuple, or a type. */
 export function decodeMessage(bytes: Uint8Array): Message {
-  if (bytes[0] > MESSAGE.exception) {
+  const head = bytes[0];
+  if (head === undefined || head > MESSAGE.exception) {
     const [type, seq, content] = tupleOf(decodeBrine(bytes), 3);
     return { version: 5, type, seq, content };
   }
   const [seq, content] = tupleOf(decodeBrine(bytes.subarray(1)), 2);
-  return { version: 6, type: bytes[0], seq, content };
+  return { version: 6, type: head, seq, content };
 }
 
 /** The error in a message. A number or text stands for some special cases (rpyc/core/vinegar.py). */
@@ -112,7 +113,19 @@ export function encodeException(error: unknown): Value {
   return [["builtins", "NotImplementedError"], [text], [], "(not Python)\n"];
 }
 
+/** The tuples of a fixed length that messages hold. */
+interface Tuples {
+  readonly 2: readonly [Value, Value];
+  readonly 3: readonly [Value, Value, Value];
+  readonly 4: readonly [Value, Value, Value, Value];
+}
+
 /** Checks that a value is a tuple, of `length` items where given. */
+export function tupleOf(value: Value): readonly Value[];
+export function tupleOf<N extends keyof Tuples>(
+  value: Value,
+  length: N,
+): Tuples[N];
 export function tupleOf(value: Value, length?: number): readonly Value[] {
   if (Array.isArray(value) && value.length === (length ?? value.length)) {
     return value;

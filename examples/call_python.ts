@@ -386,7 +386,7 @@ async function main([hostname, port, method, ...words]: string[]) {
   const kwargs: Record<string, Argument> = {};
   for (const word of words) {
     const [, name, value] = /^([a-z_]\w*)=(.*)$/is.exec(word) ?? [];
-    if (name) kwargs[name] = parseArgument(value);
+    if (name) kwargs[name] = parseArgument(value!);
     else args.push(parseArgument(word));
   }
   try {

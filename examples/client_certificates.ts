@@ -26,7 +26,7 @@ import {
   StreamError,
 } from "@sluice/sluice";
 
-const folder = Deno.args[0];
+const folder = Deno.args[0]!;
 const file = (name: string) => join(folder, name);
 
 const server = createServer({

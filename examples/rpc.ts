@@ -76,7 +76,7 @@ if (command === "serve") {
   });
   Deno.addSignalListener("SIGINT", () => server.shutdown());
   await server.finished;
-} else if (command === "call") {
+} else if (command === "call" && name !== undefined) {
   await using channel = await connect({ port: Number(port) });
   const session = new RpcSession<Directory>(new ChannelTransport(channel));
   using directory = session.getRemoteMain();

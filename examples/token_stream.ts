@@ -57,7 +57,7 @@ export class TokenStream implements ByteStreamPair {
   static async accept(stream: ByteStream, token: string): Promise<TokenStream> {
     const signal = AbortSignal.timeout(TIMEOUT);
     try {
-      const [length] = await stream.read(1, { signal }) ?? [0];
+      const length = (await stream.read(1, { signal }))?.[0] ?? 0;
       const shown = await stream.read(length, { signal });
       const expected = new TextEncoder().encode(token);
       // In the same time wherever it differs, so that it cannot be felt out.

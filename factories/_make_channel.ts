@@ -7,10 +7,13 @@ import type { ByteStreamPair } from "../streams/byte_stream_pair.ts";
 import type { ChannelSettings } from "./channel_settings.ts";
 
 /** Refuses wrong settings before there is a connection to lose. */
-export function assertSettings({ key, ...options }: ChannelSettings): void {
+export function assertSettings(
+  { key, role, context, handshakeTimeout, ...options }: ChannelSettings,
+): void {
   resolveOptions(options);
-  if (key !== undefined) return assertSecureArguments(key, options);
-  const { role, context } = options;
+  if (key !== undefined) {
+    return assertSecureArguments(key, { role, context, handshakeTimeout });
+  }
   if (role === undefined && context === undefined) return;
   throw new TypeError(
     "Cannot use role or context without key: the channel would not be encrypted",
@@ -20,10 +23,11 @@ export function assertSettings({ key, ...options }: ChannelSettings): void {
 /** Makes the channel of a connection whose settings were checked. */
 export function makeChannel(
   stream: ByteStreamPair,
-  role: SecureRole,
-  { key, ...options }: ChannelSettings,
+  defaultRole: SecureRole,
+  { key, role = defaultRole, context, handshakeTimeout, ...options }:
+    ChannelSettings,
 ): Channel {
-  return key === undefined
-    ? new Channel(stream, options)
-    : new EncryptedChannel(stream, key, { role, ...options });
+  if (key === undefined) return new Channel(stream, options);
+  const secure = { role, context, handshakeTimeout };
+  return new EncryptedChannel(stream, key, { ...options, ...secure });
 }

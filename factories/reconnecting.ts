@@ -50,7 +50,8 @@ export interface ReconnectingOptions {
  *   pauses, shortened at random.
  *
  * @param connect Makes a channel, such as
- * `(signal) => connect({ hostname, port, signal })`.
+ * `(signal) => connect({ hostname, port, signal })`; the signal is that of `options`,
+ * or one that is never aborted.
  * @param options Limits of attempts and pauses, and a signal.
  * @returns A generator. It rejects with the error of the last attempt, once there
  * have been `maxAttempts` in a row or it is not worth another, or with the
@@ -79,7 +80,7 @@ export interface ReconnectingOptions {
  * ```
  */
 export function reconnecting(
-  connect: (signal: AbortSignal | undefined) => Promise<Channel>,
+  connect: (signal: AbortSignal) => Promise<Channel>,
   options: ReconnectingOptions = {},
 ): AsyncGenerator<Channel> {
   const { maxAttempts = Infinity, resetAfter = 1000, minDelay = 100 } = options;
@@ -95,32 +96,30 @@ export function reconnecting(
       `Cannot use jitter as it must be from 0 to 1: current value is ${jitter}`,
     );
   }
-  const { signal } = options;
+  const { signal = new AbortController().signal } = options;
   const policy = { maxAttempts, resetAfter, minDelay, maxDelay, jitter };
   return generate(connect, { ...policy, isRetriable, signal });
 }
 
 async function* generate(
-  connect: (signal: AbortSignal | undefined) => Promise<Channel>,
-  { signal, ...policy }:
-    & Required<Omit<ReconnectingOptions, "signal">>
-    & Pick<ReconnectingOptions, "signal">,
+  connect: (signal: AbortSignal) => Promise<Channel>,
+  { signal, ...policy }: Required<ReconnectingOptions>,
 ): AsyncGenerator<Channel> {
   const { maxAttempts, resetAfter, minDelay, maxDelay, jitter } = policy;
   let failures = 0; // In a row.
   for (;;) {
-    signal?.throwIfAborted();
+    signal.throwIfAborted();
     const { channel, error } = await attempt(connect, signal);
     let failure = error;
     if (channel) {
       const duration = yield* lend(channel, signal);
-      signal?.throwIfAborted();
+      signal.throwIfAborted();
       failures = duration >= resetAfter ? 0 : failures + 1;
       failure = new ConnectionLostError(
         `Cannot keep a channel as it must last >= ${resetAfter} ms: the last was lost after ${duration} ms`,
       );
     } else {
-      signal?.throwIfAborted();
+      signal.throwIfAborted();
       if (!policy.isRetriable(error)) throw error;
       failures++;
     }
@@ -134,13 +133,13 @@ async function* generate(
 /** Gives a channel until the next is asked for, then how long it lasted, in milliseconds. */
 async function* lend(
   channel: Channel,
-  signal: AbortSignal | undefined,
+  signal: AbortSignal,
 ): AsyncGenerator<Channel, number> {
   const started = performance.now();
   const lasted = channel.finished.then(() => performance.now() - started);
-  using _ = signal && onAbort(signal, () => channel.abort(signal.reason));
+  using _ = onAbort(signal, () => channel.abort(signal.reason));
   try {
-    signal?.throwIfAborted();
+    signal.throwIfAborted();
     yield channel;
   } finally {
     await channel.close();
@@ -149,8 +148,8 @@ async function* lend(
 }
 
 async function attempt(
-  connect: (signal: AbortSignal | undefined) => Promise<Channel>,
-  signal: AbortSignal | undefined,
+  connect: (signal: AbortSignal) => Promise<Channel>,
+  signal: AbortSignal,
 ): Promise<{ channel?: Channel; error?: unknown }> {
   try {
     return { channel: await connect(signal) };

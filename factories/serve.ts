@@ -72,6 +72,11 @@ export function serve(options: ServeOptions, handler: ServeHandler): Server {
   const { signal, onListen, onError, maxConnections, shutdownTimeout } =
     serving;
   signal?.throwIfAborted();
+  if (typeof handler !== "function") {
+    throw new TypeError(
+      `Cannot serve as handler must be a function: current type is ${typeof handler}`,
+    );
+  }
   assertSettings(settings);
   assertTime("shutdownTimeout", shutdownTimeout);
   if (maxConnections !== Infinity) {

@@ -34,7 +34,9 @@ export class BufferedTransport implements ByteTransport {
     this.#closeTimeout = closeTimeout;
   }
 
-  read(into?: Uint8Array): Promise<Uint8Array | null> {
+  read(
+    into?: Uint8Array<ArrayBuffer>,
+  ): Promise<Uint8Array<ArrayBuffer> | null> {
     return this.#below.read(into);
   }
 
@@ -44,8 +46,10 @@ export class BufferedTransport implements ByteTransport {
     if (byteLength >= this.#size) {
       return await this.#enqueue(() => this.#below.write(data));
     }
-    this.#buffer ??= this.#spare ?? new Uint8Array(this.#size);
-    this.#spare = undefined;
+    if (!this.#buffer) {
+      this.#buffer = this.#spare ?? new Uint8Array(this.#size);
+      this.#spare = undefined;
+    }
     this.#buffer.set(data, this.#filled);
     this.#filled += byteLength;
     this.#endOfTurn ??= setImmediate(() => {
@@ -100,6 +104,8 @@ export class BufferedTransport implements ByteTransport {
     this.#buffer = undefined;
     this.#filled = 0;
     await this.#below.write(gathered);
-    this.#spare = buffer;
+    // There are two: one is filled while the other is written.
+    if (this.#buffer) this.#spare = buffer;
+    else this.#buffer = buffer;
   }
 }

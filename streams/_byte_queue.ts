@@ -6,7 +6,7 @@ import { Fifo } from "./_fifo.ts";
  * the bytes, whatever the chunking.
  */
 export class ByteQueue {
-  readonly #chunks = new Fifo<Uint8Array>();
+  readonly #chunks = new Fifo<Uint8Array<ArrayBuffer>>();
   #size = 0;
 
   /** The number of bytes queued. */
@@ -15,9 +15,15 @@ export class ByteQueue {
   }
 
   /** Appends a chunk without copying it. */
-  push(chunk: Uint8Array): void {
+  push(chunk: Uint8Array<ArrayBuffer>): void {
     if (chunk.byteLength === 0) return;
     this.#chunks.push(chunk);
+    this.#size += chunk.byteLength;
+  }
+
+  /** Puts back a chunk that was removed. */
+  unshift(chunk: Uint8Array<ArrayBuffer>): void {
+    this.#chunks.unshift(chunk);
     this.#size += chunk.byteLength;
   }
 
@@ -26,7 +32,7 @@ export class ByteQueue {
    *
    * @throws {TypeError} if its memory was transferred.
    */
-  shift(): Uint8Array | undefined {
+  shift(): Uint8Array<ArrayBuffer> | undefined {
     const chunk = this.#chunks.shift();
     if (chunk) this.#size -= sizeOf(chunk);
     return chunk;
@@ -38,7 +44,7 @@ export class ByteQueue {
    *
    * @throws {TypeError} if the memory of any of them was transferred.
    */
-  take(count: number): Uint8Array {
+  take(count: number): Uint8Array<ArrayBuffer> {
     const first = this.#takeFirst(count);
     if (first.byteLength === count) return first;
     const result = new Uint8Array(count);
@@ -58,7 +64,7 @@ export class ByteQueue {
   }
 
   /** Removes `count` bytes, or as many as the first chunk has. */
-  #takeFirst(count: number): Uint8Array {
+  #takeFirst(count: number): Uint8Array<ArrayBuffer> {
     if (count === 0) return new Uint8Array(0);
     const chunk = this.#chunks.peek()!;
     if (count >= sizeOf(chunk)) return this.shift()!;

@@ -1,7 +1,7 @@
-/** Where chunks come from, one at a time. */
-export interface ChunkSource {
+/** Where chunks come from, one at a time. What was received is never in shared memory. */
+export interface ChunkSource<Memory extends ArrayBufferLike = ArrayBufferLike> {
   /** The next chunk; `undefined` at the end. */
-  next(): Promise<Uint8Array | undefined>;
+  next(): Promise<Uint8Array<Memory> | undefined>;
   /** Ends it; a `next()` that waits settles, in any way. */
   cancel(reason: unknown): void;
 }
@@ -19,5 +19,5 @@ export interface ChunkSink {
 /** Has memory that the next bytes are wanted in. */
 export interface Lender {
   /** That memory; `undefined` if it is all the same. */
-  lend(): Uint8Array | undefined;
+  lend(): Uint8Array<ArrayBuffer> | undefined;
 }

@@ -23,6 +23,11 @@ export class Fifo<T> {
     this.#items.push(item);
   }
 
+  /** Puts an item before all others; that takes time for each of them. */
+  unshift(item: T): void {
+    this.#items = [item, ...this.clear()];
+  }
+
   /** Removes the first item; `undefined` if there is none. */
   shift(): T | undefined {
     if (this.#head === this.#items.length) return undefined;

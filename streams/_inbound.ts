@@ -7,11 +7,13 @@ import { toStreamError } from "./_stream_error.ts";
 import type { ByteTransport } from "./byte_transport.ts";
 
 /** The inbound direction of a stream: its queue, its readers, and its end. */
-export class Inbound implements ChunkSource {
+export class Inbound implements ChunkSource<ArrayBuffer> {
   readonly #transport: ByteTransport;
   readonly #life: Lifecycle;
-  #readable: ReadableStream<Uint8Array> | undefined;
-  #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
+  #readable: ReadableStream<Uint8Array<ArrayBuffer>> | undefined;
+  #controller:
+    | ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>
+    | undefined;
   /** Whether a {@linkcode ChunkSource} has it for good. */
   #taken = false;
   #lender: Lender | undefined;
@@ -22,6 +24,8 @@ export class Inbound implements ChunkSource {
   #filling: Promise<boolean> | undefined;
   /** Settles when the last accepted read has; it never rejects. */
   #lastRead: Promise<unknown> = DONE;
+  /** Settles when a chunk that nobody has read has been taken back; it never rejects. */
+  #reclaiming: Promise<void> | undefined;
 
   constructor(transport: ByteTransport, life: Lifecycle) {
     this.#transport = transport;
@@ -34,9 +38,9 @@ export class Inbound implements ChunkSource {
   }
 
   /** It as a web stream, which fetches a chunk when it is asked for one. */
-  get readable(): ReadableStream<Uint8Array> {
+  get readable(): ReadableStream<Uint8Array<ArrayBuffer>> {
     if (this.#readable) return this.#readable;
-    this.#readable = new ReadableStream<Uint8Array>({
+    this.#readable = new ReadableStream<Uint8Array<ArrayBuffer>>({
       start: (controller) => {
         this.#controller = controller;
         if (this.#life.death) controller.error(this.#life.death.reason);
@@ -49,7 +53,8 @@ export class Inbound implements ChunkSource {
   }
 
   /** Locks it for good. */
-  take(): ChunkSource {
+  take(): ChunkSource<ArrayBuffer> {
+    this.#reclaim();
     this.#taken = true;
     this.#readable?.getReader();
     return this;
@@ -60,7 +65,8 @@ export class Inbound implements ChunkSource {
     this.#lender = lender;
   }
 
-  next(): Promise<Uint8Array | undefined> {
+  next(): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    if (this.#reclaiming) return this.#reclaiming.then(() => this.next());
     if (this.#unread.size > 0) return this.#nextUnread();
     // A read that was given up may have left a fetch under way.
     if (this.#filling) return this.#filling.then(() => this.next());
@@ -76,7 +82,8 @@ export class Inbound implements ChunkSource {
   read(
     count: number,
     signal: AbortSignal | undefined,
-  ): Promise<Uint8Array | null> {
+  ): Promise<Uint8Array<ArrayBuffer> | null> {
+    this.#reclaim();
     const before = this.#lastRead;
     const turn = signal ? abortable(before, signal) : before;
     const read = turn.then(() => this.#readExactly(count, signal));
@@ -92,7 +99,7 @@ export class Inbound implements ChunkSource {
   }
 
   async #pull(
-    controller: ReadableStreamDefaultController<Uint8Array>,
+    controller: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>,
   ): Promise<void> {
     for (;;) {
       if (this.#unread.size === 0 && !await this.#fill()) {
@@ -108,7 +115,8 @@ export class Inbound implements ChunkSource {
   async #readExactly(
     count: number,
     signal: AbortSignal | undefined,
-  ): Promise<Uint8Array | null> {
+  ): Promise<Uint8Array<ArrayBuffer> | null> {
+    await this.#reclaiming;
     for (;;) {
       this.#life.assertAlive();
       if (signal?.aborted) throw signal.reason; // From here on the bytes are taken or left.
@@ -126,7 +134,24 @@ export class Inbound implements ChunkSource {
     }
   }
 
-  async #nextUnread(): Promise<Uint8Array | undefined> {
+  /**
+   * Takes back what a reader left in the web stream's own queue. There is one chunk at
+   * most: it came for a read of a reader that let go, and the reader after it did not
+   * ask for any.
+   */
+  #reclaim(): void {
+    const readable = this.#readable;
+    if (readable === undefined || readable.locked) return;
+    if (this.#controller!.desiredSize !== -1) return;
+    const reader = readable.getReader();
+    this.#reclaiming = reader.read().then(({ value }) => {
+      this.#reclaiming = undefined;
+      if (value) this.#unread.unshift(value);
+    });
+    reader.releaseLock(); // The read has its chunk.
+  }
+
+  async #nextUnread(): Promise<Uint8Array<ArrayBuffer> | undefined> {
     return await this.#take(() => this.#unread.shift());
   }
 
@@ -150,11 +175,11 @@ export class Inbound implements ChunkSource {
   }
 
   /** The next chunk of the transport; `undefined` at the end. To be called by one at a time. */
-  async #fetch(): Promise<Uint8Array | undefined> {
+  async #fetch(): Promise<Uint8Array<ArrayBuffer> | undefined> {
     for (;;) {
       this.#life.assertAlive();
       if (this.#life.inboundOver) return undefined;
-      let chunk: Uint8Array | null = null;
+      let chunk: Uint8Array<ArrayBuffer> | null = null;
       try {
         chunk = await this.#transport.read(this.#lender?.lend());
       } catch (error) {

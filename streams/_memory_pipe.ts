@@ -27,7 +27,7 @@ class MemoryPipe {
     this.#capacity = capacity;
   }
 
-  async read(): Promise<Uint8Array | null> {
+  async read(): Promise<Uint8Array<ArrayBuffer> | null> {
     for (;;) {
       const chunk = this.#take();
       if (chunk) {
@@ -104,12 +104,12 @@ class MemoryPipe {
     this.#wakeReader?.();
   }
 
-  #take(): Uint8Array | undefined {
+  #take(): Uint8Array<ArrayBuffer> | undefined {
     return this.#full.shift() ??
       (this.#end > this.#start ? this.#takeBlock() : undefined);
   }
 
-  #takeBlock(): Uint8Array {
+  #takeBlock(): Uint8Array<ArrayBuffer> {
     const chunk = this.#block.subarray(this.#start, this.#end);
     this.#start = this.#end;
     return chunk;
@@ -126,7 +126,7 @@ class MemoryTransport implements ByteTransport {
     this.#outbound = outbound;
   }
 
-  read(): Promise<Uint8Array | null> {
+  read(): Promise<Uint8Array<ArrayBuffer> | null> {
     return this.#inbound.read();
   }
 

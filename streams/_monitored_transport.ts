@@ -16,7 +16,9 @@ export class MonitoredTransport implements ByteTransport {
     this.#meter = meter;
   }
 
-  async read(into?: Uint8Array): Promise<Uint8Array | null> {
+  async read(
+    into?: Uint8Array<ArrayBuffer>,
+  ): Promise<Uint8Array<ArrayBuffer> | null> {
     const chunk = await this.#below.read(into);
     if (chunk) this.#meter.received(chunk);
     return chunk;

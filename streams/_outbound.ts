@@ -89,7 +89,7 @@ export class Outbound implements ChunkSink {
       try {
         await this.#transport.closeWrite();
       } catch (error) {
-        this.#life.fail(toStreamError(error, "end the stream"));
+        this.#fail(error, "end the stream");
       }
       this.#life.assertAlive();
       this.#life.endOutbound();
@@ -130,14 +130,18 @@ export class Outbound implements ChunkSink {
     try {
       await this.#transport.write(data);
     } catch (error) {
-      const failure = toStreamError(error, "write");
-      // Whoever has it for good decides whether there is still something to read.
-      if (this.#taken) throw failure;
-      this.#life.fail(failure);
+      this.#fail(error, "write");
     } finally {
       watch?.[Symbol.dispose]();
     }
     this.#life.assertAlive();
+  }
+
+  /** The transport has failed; whoever has it for good decides what there is still to read. */
+  #fail(error: unknown, action: string): void {
+    const failure = toStreamError(error, action);
+    if (this.#taken) throw failure;
+    this.#life.fail(failure);
   }
 }
 

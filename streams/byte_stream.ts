@@ -127,7 +127,7 @@ export abstract class ByteStream implements ByteStreamPair, AsyncDisposable {
    * what is being received: copy it before you transfer that to somebody else,
    * as a controller of `type: "bytes"` does with what it is given.
    */
-  get readable(): ReadableStream<Uint8Array> {
+  get readable(): ReadableStream<Uint8Array<ArrayBuffer>> {
     return this.#inbound.readable;
   }
 
@@ -158,7 +158,7 @@ export abstract class ByteStream implements ByteStreamPair, AsyncDisposable {
   async read(
     count: number,
     options: SignalOptions = {},
-  ): Promise<Uint8Array | null> {
+  ): Promise<Uint8Array<ArrayBuffer> | null> {
     if (!Number.isSafeInteger(count) || count < 0) {
       throw new RangeError(
         `Cannot read as count must be an integer >= 0: current value is ${count}`,
@@ -191,10 +191,15 @@ export abstract class ByteStream implements ByteStreamPair, AsyncDisposable {
 
   /**
    * Ends our direction after the writes before it: the peer reads an end, and
-   * we go on reading. A second call is the same as the first.
+   * we go on reading. A second call is the same as the first. A failure that nobody
+   * awaits does not end the process.
+   *
+   * @throws {StreamClosedError} if the stream was closed before that.
    */
   closeWrite(): Promise<void> {
-    return this.#outbound.close();
+    const ended = this.#outbound.close();
+    ended.catch(() => {});
+    return ended;
   }
 
   /**

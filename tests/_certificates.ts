@@ -180,7 +180,7 @@ function generateKeys(): Promise<CryptoKeyPair> {
 /** 127 random bits, as RFC 5280 wants a positive number of at most 20 bytes. */
 function serialNumber(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
-  bytes[0] = bytes[0] & 0x7f | 0x40;
+  bytes[0] = bytes[0]! & 0x7f | 0x40;
   return encodeHex(bytes);
 }
 

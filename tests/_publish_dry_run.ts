@@ -78,7 +78,7 @@ async function dryRun(cwd: string): Promise<string[]> {
   const root = await Deno.realPath(cwd);
   return Array.from(
     urls,
-    ([, url]) => relative(root, fromFileUrl(url)).replaceAll("\\", "/"),
+    ([, url]) => relative(root, fromFileUrl(url!)).replaceAll("\\", "/"),
   );
 }
 

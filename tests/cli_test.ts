@@ -25,7 +25,7 @@ import {
 
 const PATH = (name: string) =>
   fromFileUrl(new URL(`../${name}`, import.meta.url));
-const RUN = [
+const RUN: [string, ...string[]] = [
   Deno.execPath(),
   "run",
   "--allow-all",
@@ -211,14 +211,17 @@ Deno.test("sluice --help lists the commands, and each command has a help of its 
   const commands = ["listen", "connect", "forward", "bench"];
   const [all, ...each] = await Promise.all([
     run(["--help"]),
-    ...commands.map((name) => run([name, "--help"])),
+    ...commands.map(async (name) => ({
+      name,
+      ...await run([name, "--help"]),
+    })),
   ]);
   assertEquals([all.code, all.err], [0, ""]);
-  for (const [index, name] of commands.entries()) {
+  for (const { name, code, out, err } of each) {
     assertMatch(all.out, new RegExp(`^  ${name} +\\w`, "m"));
-    assertEquals([each[index].code, each[index].err], [0, ""]);
-    assertStringIncludes(each[index].out, `Usage: sluice ${name} [OPTION]...`);
-    assertMatch(each[index].out, /^ {2}--help +Print this help$/m);
+    assertEquals([code, err], [0, ""]);
+    assertStringIncludes(out, `Usage: sluice ${name} [OPTION]...`);
+    assertMatch(out, /^ {2}--help +Print this help$/m);
   }
 });
 
@@ -260,9 +263,14 @@ Deno.test("A wrong command line is told on standard error, with exit code 2", as
     [["forward", "--raw", "left", "a:0", "b:1"], "--raw must be from, to or"],
     [["bench", "--size", "64,x", "a:1"], "each --size must be an integer"],
   ];
-  const results = await Promise.all(cases.map(([args]) => run(args)));
-  for (const [index, { code, out, err }] of results.entries()) {
-    const [args, message] = cases[index];
+  const results = await Promise.all(
+    cases.map(async ([args, message]) => ({
+      args,
+      message,
+      ...await run(args),
+    })),
+  );
+  for (const { args, message, code, out, err } of results) {
     assertEquals([code, out], [2, ""], args.join(" "));
     assertStringIncludes(err, message);
     assertMatch(err, /^Try sluice( \w+)? --help$/m);
@@ -279,9 +287,14 @@ Deno.test("A failure is told on standard error in a line, with exit code 1", asy
     [["connect", "--key-file", "/nonexistent/key", "a:1"], "/nonexistent/key"],
     [["connect", "--file", "/nonexistent/file", "cmd:cat"], "nonexistent/file"],
   ];
-  const results = await Promise.all(cases.map(([args]) => run(args)));
-  for (const [index, { code, out, err }] of results.entries()) {
-    const [args, message] = cases[index];
+  const results = await Promise.all(
+    cases.map(async ([args, message]) => ({
+      args,
+      message,
+      ...await run(args),
+    })),
+  );
+  for (const { args, message, code, out, err } of results) {
     assertEquals([code, out], [1, ""], args.join(" "));
     assertStringIncludes(err, message);
     assertEquals(err.trimEnd().split("\n").length, 1, err);
@@ -689,9 +702,9 @@ Deno.test("bench measures an echo server, for people and as JSON", async () => {
   const people = await run(["bench", ...options, address]);
   assertEquals([people.code, people.err], [0, ""]);
   const [head, ...rows] = people.out.trimEnd().split("\n");
-  assertMatch(head, /^ *size +messages\/s +bytes\/s +p50 +p90 +p99 +max$/);
+  assertMatch(head!, /^ *size +messages\/s +bytes\/s +p50 +p90 +p99 +max$/);
   assertEquals(rows.length, 2);
-  assertMatch(rows[0], /^ *64 B +[\d,]+ +[\d.]+ .?B( +\d+\.\d{3} ms){4}$/);
+  assertMatch(rows[0]!, /^ *64 B +[\d,]+ +[\d.]+ .?B( +\d+\.\d{3} ms){4}$/);
 });
 
 peerTest(
@@ -711,7 +724,7 @@ peerTest(
     }).output();
     assertEquals(code, 0);
     const shown = new TextDecoder().decode(stdout).split("\r\x1b[K");
-    assertMatch(shown[1], /^64 B: [\d,]+ messages\/s$/);
+    assertMatch(shown[1]!, /^64 B: [\d,]+ messages\/s$/);
     assert(shown.some((text) => /^64 B: \d+ round trips$/.test(text)));
     assertStringIncludes(shown.at(-1)!, "messages/s  bytes/s");
   },

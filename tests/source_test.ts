@@ -30,6 +30,10 @@ interface Source {
   code: string;
 }
 
+function layerOf(path: string): string {
+  return path.split("/")[0]!;
+}
+
 async function librarySources(): Promise<Source[]> {
   const sources: Source[] = [];
   const visit = async (path: string): Promise<void> => {
@@ -42,7 +46,7 @@ async function librarySources(): Promise<Source[]> {
       const text = await Deno.readTextFile(join(ROOT, path));
       const code = text.replace(/\/\*[\s\S]*?\*\//g, "")
         .replace(/^\s*\/\/.*$/gm, "");
-      sources.push({ path, layer: path.split("/")[0], code });
+      sources.push({ path, layer: layerOf(path), code });
     }
   };
   for (const layer of Object.keys(LAYERS)) await visit(layer);
@@ -51,7 +55,7 @@ async function librarySources(): Promise<Source[]> {
 }
 
 function specifiersOf({ code }: Source): string[] {
-  return Array.from(code.matchAll(SPECIFIER), (m) => m[1] ?? m[2] ?? m[3]);
+  return Array.from(code.matchAll(SPECIFIER), (m) => (m[1] ?? m[2] ?? m[3])!);
 }
 
 Deno.test("Library source names its dependencies in full, so that a URL import needs no map", async () => {
@@ -75,8 +79,8 @@ Deno.test("Dependencies point one way, from factories to channels to streams to 
         ROOT,
         join(ROOT, dirname(source.path), specifier),
       ).replaceAll("\\", "/");
-      const layer = target.split("/")[0];
-      if (layer !== source.layer && !LAYERS[source.layer].includes(layer)) {
+      const layer = layerOf(target);
+      if (layer !== source.layer && !LAYERS[source.layer]!.includes(layer)) {
         wrong.push(`${source.path}: ${specifier}`);
       }
     }

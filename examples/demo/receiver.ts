@@ -105,7 +105,7 @@ if (import.meta.main) {
   const [work, ...args] = Deno.args;
   const key = decodeHex(Deno.env.get(KEY_VARIABLE) ?? "");
   if (work === "serve") {
-    await serveAll(key, args[0], args[1]);
+    await serveAll(key, args[0]!, args[1]!);
   } else {
     const stream = PipeStream.fromStdio();
     await using channel = args[0] === "key"

@@ -43,13 +43,13 @@ export function table(results: readonly Result[]): string {
     `${result.sha256.slice(0, 16)} ${result.intact ? "ok" : "WRONG"}`,
   ]);
   const widths = HEAD.map((head, column) =>
-    Math.max(head.length, ...rows.map((row) => row[column].length))
+    Math.max(head.length, ...rows.map((row) => row[column]!.length))
   );
   const line = (cells: string[]): string =>
     cells.map((cell, column) =>
       column >= 2 && column <= 4
-        ? cell.padStart(widths[column])
-        : cell.padEnd(widths[column])
+        ? cell.padStart(widths[column]!)
+        : cell.padEnd(widths[column]!)
     ).join("  ").trimEnd();
   const rule = widths.map((width) => "─".repeat(width)).join("  ");
   return [line(HEAD), rule, ...rows.map(line)].join("\n");

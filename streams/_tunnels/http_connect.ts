@@ -19,8 +19,9 @@ export interface HttpConnectProxy extends ProxyAddress {
 /** All headers of the proxy's answers together, in bytes; common servers allow 8 to 16 KiB. */
 const MAX_HEAD_SIZE = 16_384;
 const START = new TextEncoder().encode("HTTP/1.");
-const END = new TextEncoder().encode("\r\n\r\n");
-const [CR, LF] = END;
+const CR = 0x0d;
+const LF = 0x0a;
+const END = Uint8Array.of(CR, LF, CR, LF);
 const HTAB = 0x09;
 const SPACE = 0x20;
 const DELETE = 0x7f;

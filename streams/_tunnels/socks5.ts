@@ -60,10 +60,8 @@ export async function agreeSocks5(
 ): Promise<void> {
   await authenticate(conversation, proxy);
   await conversation.write(requestFor(target));
-  const [, reply, , addressType] = await readStart(conversation, 4, [
-    [0, VERSION],
-    [2, 0],
-  ]);
+  const answer = await readStart(conversation, 4, [[0, VERSION], [2, 0]]);
+  const [reply, addressType] = [answer[1]!, answer[3]!];
   if (reply !== 0) {
     const text = REPLIES[reply] ?? `unassigned reply code ${reply}`;
     throw new ConnectionLostError(
@@ -84,7 +82,7 @@ async function authenticate(
   await conversation.write(
     Uint8Array.of(VERSION, methods.length, ...methods),
   );
-  const [, method] = await readStart(conversation, 2, [[0, VERSION]]);
+  const method = (await readStart(conversation, 2, [[0, VERSION]]))[1]!;
   if (method === METHOD.refused) {
     throw new ConnectionLostError(
       conversation.because(
@@ -132,7 +130,7 @@ function addressOf(host: string): Uint8Array {
 function ipv6Bytes(host: string): number[] {
   // The URL parser writes an embedded IPv4 address in hexadecimal too.
   const text = new URL(`http://[${host}]/`).hostname.slice(1, -1);
-  const [head, tail] = text.split("::").map((half) =>
+  const [head = [], tail] = text.split("::").map((half) =>
     half === "" ? [] : half.split(":").map((group) => parseInt(group, 16))
   );
   const groups = tail === undefined
@@ -152,7 +150,7 @@ async function addressLength(
     case ADDRESS.ipv6:
       return 16;
     case ADDRESS.name:
-      return (await conversation.read(1))[0];
+      return (await conversation.read(1))[0]!;
     default:
       throw malformed(conversation, 1);
   }

@@ -38,7 +38,10 @@ export function memoryEnds(): Ends<PipeStream> {
 }
 
 /** Every way in which these tests join two ends in this process. */
-export const JOINTS: Record<string, () => Ends | Promise<Ends>> = {
+export const JOINTS: Record<
+  "memory" | "TCP" | "a bare pair",
+  () => Ends | Promise<Ends>
+> = {
   "memory": memoryEnds,
   "TCP": tcpEnds,
   "a bare pair": () => bareEnds(),
@@ -170,7 +173,7 @@ export function seed(): number {
 }
 
 /** Bytes that do not compress, the same for the same size and seed. */
-export function noise(size: number, seed = 1): Uint8Array {
+export function noise(size: number, seed = 1): Uint8Array<ArrayBuffer> {
   const words = new Uint32Array(Math.ceil(size / 4));
   let state = seed * 0x9e3779b9 + size | 1;
   for (let i = 0; i < words.length; i++) {

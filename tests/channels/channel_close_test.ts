@@ -163,7 +163,7 @@ Deno.test("Channel gives up close() after closeTimeout, and finished tells", asy
 });
 
 Deno.test("Channel closes over TCP within closeTimeout though the peer does not read", async () => {
-  const { near, far } = await JOINTS.TCP!();
+  const { near, far } = await JOINTS.TCP();
   const channel = new Channel(near, {
     closeTimeout: 50,
     highWaterMark: 1 << 25,
@@ -191,7 +191,7 @@ Deno.test("Channel reads and drops what the peer sends until it is closed, as th
 
 Deno.test("Channel closes over TCP without a loss to the peer, though it has not read all that the peer sent", async () => {
   // To close a socket with bytes unread resets it, and drops what it has to send.
-  const { near, far } = await channelsOver(JOINTS.TCP!(), {
+  const { near, far } = await channelsOver(JOINTS.TCP(), {
     highWaterMark: 1000,
   });
   const there = Array.from({ length: 8 }, (_, n) => noise(300_000 + n));
@@ -240,7 +240,7 @@ Deno.test("Channel takes no harm when the peer was gone before it closed, with n
 });
 
 Deno.test("Channel fails when the peer was gone before it took what was sent", async () => {
-  const { near, far } = await channelsOver(JOINTS.memory!());
+  const { near, far } = await channelsOver(JOINTS.memory());
   await near.close();
   assertEquals(await far.recv(), null);
   await far.send(noise(100));

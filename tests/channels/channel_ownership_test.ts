@@ -161,7 +161,7 @@ function byteEnds(): Ends {
 }
 
 Deno.test("Channel does not give out memory that it sends from", async () => {
-  await using channels = await channelsOver(JOINTS["a bare pair"]!());
+  await using channels = await channelsOver(JOINTS["a bare pair"]());
   const { near, far } = channels;
   const message = noise(100);
   await near.send(message);
@@ -291,7 +291,7 @@ Deno.test("Channel does not take memory back that it gave to a bare pair, though
   await giver.flush();
   const chunk = written.find((chunk) => chunk.byteLength === 131_072)!;
   const before = chunk.slice();
-  await using channels = await channelsOver(JOINTS["memory"]!());
+  await using channels = await channelsOver(JOINTS["memory"]());
   const { near, far } = channels;
   await near.send(chunk);
   await far.recv();

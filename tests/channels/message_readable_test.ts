@@ -21,7 +21,7 @@ import {
 } from "./_support.ts";
 
 /** A message that says which one it is. */
-function numbered(index: number): Uint8Array {
+function numbered(index: number): Uint8Array<ArrayBuffer> {
   return new Uint8Array([index >>> 8, index]);
 }
 

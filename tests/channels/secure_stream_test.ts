@@ -219,7 +219,7 @@ Deno.test("SecureStream tells what it stands on", async () => {
 });
 
 Deno.test("SecureStream ends each direction by itself", async () => {
-  const { near, far } = await JOINTS["TCP"]!();
+  const { near, far } = await JOINTS["TCP"]();
   const [a, b] = await openPair([near, far]);
   await a.write(noise(10));
   await a.closeWrite();
@@ -272,7 +272,7 @@ Deno.test("SecureStream.close gives up on a peer that does not read, after 5 s",
 });
 
 Deno.test("SecureStream.abort fails every call with its reason, and the peer takes it for a lost connection", async () => {
-  const { near, far } = await JOINTS["TCP"]!();
+  const { near, far } = await JOINTS["TCP"]();
   const [a, b] = await openPair([near, far]);
   const reason = new Error("given up");
   const read = reasonOf(a.read(1));

@@ -21,6 +21,12 @@ import { peerTest, python, rpyc } from "../_peers.ts";
 const x = (count: number) => new Uint8Array(count).fill(0x78);
 const nones = (count: number) => new Array<null>(count).fill(null);
 
+/** What golden_brine.json holds: Python's repr of each value, and its bytes. */
+const GOLDEN = golden.values.map(([name, hex]) => {
+  assert(name !== undefined && hex !== undefined);
+  return { name, hex };
+});
+
 /** The values of golden_brine.json, in its order, each under the start of its Python repr. */
 const VALUES: [repr: string, value: Value][] = [
   ["None", null],
@@ -80,9 +86,9 @@ const VALUES: [repr: string, value: Value][] = [
 ];
 
 Deno.test("encodeBrine writes the bytes that RPyC writes, for each kind of value", () => {
-  assertEquals(VALUES.length, golden.values.length);
+  assertEquals(VALUES.length, GOLDEN.length);
   for (const [index, [repr, value]] of VALUES.entries()) {
-    const [name, hex] = golden.values[index];
+    const { name, hex } = GOLDEN[index]!;
     assert(name.startsWith(repr), `${name} is not ${repr}`);
     assertEquals(encodeHex(encodeBrine(value)), hex, name);
   }
@@ -90,7 +96,7 @@ Deno.test("encodeBrine writes the bytes that RPyC writes, for each kind of value
 
 Deno.test("decodeBrine reads the bytes that RPyC writes, for each kind of value", () => {
   for (const [index, [_, value]] of VALUES.entries()) {
-    const [name, hex] = golden.values[index];
+    const { name, hex } = GOLDEN[index]!;
     const expected = value instanceof Float ? value.value : value;
     assertEquals(decodeBrine(decodeHex(hex)), expected, name);
   }
@@ -129,7 +135,7 @@ Deno.test("decodeBrine gives bytes of their own, not a view of the message", () 
 });
 
 Deno.test("decodeBrine refuses every truncation and any byte too many", () => {
-  for (const [name, hex] of golden.values) {
+  for (const { name, hex } of GOLDEN) {
     const bytes = decodeHex(hex);
     // The long ones at their start and end only.
     for (let length = 0; length < bytes.length; length++) {
@@ -202,13 +208,13 @@ Deno.test("decodeBrine throws nothing but SyntaxError, and what it reads it writ
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
     return Math.floor(state / 2 ** 32 * limit);
   };
-  const examples = golden.values.map(([_, hex]) => decodeHex(hex))
+  const examples = GOLDEN.map(({ hex }) => decodeHex(hex))
     .filter(({ length }) => length < 100);
   let read = 0;
   for (let round = 0; round < 50_000; round++) {
     const bytes = round % 2 === 0
       ? Uint8Array.from({ length: 1 + random(12) }, () => random(256))
-      : examples[random(examples.length)].slice();
+      : examples[random(examples.length)]!.slice();
     bytes[random(bytes.length)] = random(256);
     let value: Value;
     try {

@@ -46,7 +46,7 @@ for (const [version, golden] of [[5, golden5], [6, golden6]] as const) {
     const [ours, theirs] = channelPair();
     const script = golden.messages.map(([direction, frame]) => ({
       direction,
-      message: decodeHex(frame).subarray(5, -1),
+      message: decodeHex(frame!).subarray(5, -1),
     }));
     const playing = (async () => {
       await using peer = theirs;
@@ -85,7 +85,7 @@ async function pretendOldPeer(channel: Channel): Promise<void> {
       return;
     }
     // From (1, seq, (1, (1, (text,)))) to (2, seq, (1, text)).
-    const [seq, text] = [message[2], message.subarray(8)];
+    const [seq, text] = [message[2]!, message.subarray(8)];
     await peer.send(Uint8Array.of(0x12, 0x52, seq, 0x11, 0x51, ...text));
   }
 }
@@ -387,7 +387,10 @@ serviceTest(
       "x".repeat(5000),
     );
     for (const handler of [HANDLER.getRoot, HANDLER.dir, 99]) {
-      const [type, text] = await root.callMethod("ask", [handler]) as string[];
+      const [type, text] = await root.callMethod("ask", [handler]) as [
+        string,
+        string,
+      ];
       assertEquals(type, "NotImplementedError");
       assertStringIncludes(text, `Cannot serve handler ${handler}`);
     }

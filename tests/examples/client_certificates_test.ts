@@ -8,5 +8,5 @@ Deno.test("client_certificates.ts serves a client that shows a certificate, and 
   const lines = await run("client_certificates", dirname(files.ca));
   assertEquals(lines.length, 2);
   assertEquals(lines[0], "Hello, Sluice test client");
-  assertMatch(lines[1], /^Refused: /);
+  assertMatch(lines[1]!, /^Refused: /);
 });

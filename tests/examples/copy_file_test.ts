@@ -20,7 +20,7 @@ Deno.test("copy_file.ts carries files of any size whole, and shows progress", as
       "127.0.0.1",
       port,
     );
-    if (size > 0) assertMatch(lines[0], /^100 % of /);
+    if (size > 0) assertMatch(lines[0]!, /^100 % of /);
     assertEquals(lines.at(-1), "Stored");
     assertEquals(await receiver.line(), `Stored ${join(inbox, name)}`);
     assertEquals(await Deno.readFile(join(inbox, name)), content);

@@ -12,6 +12,16 @@ const TRANSPORTS = Deno.build.os === "windows"
   ? ["TCP", "TLS", "subprocess pipes"]
   : ["TCP", "TLS", "Unix socket", "subprocess pipes"];
 
+/** A row of the table. */
+type Row = [
+  transport: string,
+  channel: string,
+  messages: string,
+  rate: string,
+  wire: string,
+  checksum: string,
+];
+
 Deno.test("The demo carries files over every transport through every channel, from any folder, and leaves nothing behind", async () => {
   const folder = await Deno.makeTempDir({ prefix: "sluice_demo_" });
   try {
@@ -33,7 +43,9 @@ Deno.test("The demo carries files over every transport through every channel, fr
     assert(sha256, text);
     const rows = text.split("\n")
       .map((line) => line.split(/ {2,}/))
-      .filter((cells) => cells.length === 6 && /\d/.test(cells[2]));
+      .filter((cells): cells is Row =>
+        cells.length === 6 && /\d/.test(cells[2]!)
+      );
     const expected = TRANSPORTS.flatMap((transport) =>
       CHANNELS.map((channel) => [transport, channel])
     );
@@ -98,5 +110,5 @@ async function answerWrongly(stream: PipeStream): Promise<void> {
 
 function parseBytes(text: string): number {
   const [number, unit] = text.split(" ");
-  return Number(number) * { B: 1, kB: 1e3, MB: 1e6 }[unit]!;
+  return Number(number) * { B: 1, kB: 1e3, MB: 1e6 }[unit!]!;
 }

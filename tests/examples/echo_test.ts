@@ -3,7 +3,7 @@ import { Example } from "./_example.ts";
 
 Deno.test("The echo client prints what the echo server sends back, line by line", async () => {
   await using server = new Example("echo_server", "0");
-  const port = (await server.line()).split(":")[1];
+  const port = (await server.line()).split(":")[1]!;
   await using client = new Example("echo_client", port);
   for (const text of ["one", "", "zwei äöü €"]) {
     await client.type(text);
@@ -21,7 +21,7 @@ Deno.test(
   },
   async () => {
     await using server = new Example("echo_server", "0");
-    const port = (await server.line()).split(":")[1];
+    const port = (await server.line()).split(":")[1]!;
     await using client = new Example("echo_client", port);
     await client.type("still here");
     assertEquals(await client.line(), "still here");

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { assert } from "@std/assert";
 import { join } from "@std/path/join";
 import type { Channel } from "@sluice/sluice";
 
@@ -54,7 +55,17 @@ export class Log<T> {
     for (const waiter of this.#waiters.splice(0)) waiter();
   }
 
+  /** The item at `index`, from the end if that is negative; fails if there is none. */
+  at(index: number): T {
+    const item = this.items.at(index);
+    assert(item !== undefined, `there is no item ${index}`);
+    return item;
+  }
+
   /** The items, once there are `count`. */
+  atLeast(count: 1): Promise<[T, ...T[]]>;
+  atLeast(count: 2): Promise<[T, T, ...T[]]>;
+  atLeast(count: number): Promise<T[]>;
   async atLeast(count: number): Promise<T[]> {
     while (this.items.length < count) {
       await new Promise<void>((resolve) => this.#waiters.push(resolve));

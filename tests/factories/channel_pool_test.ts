@@ -20,12 +20,12 @@ import {
   serve,
   StreamClosedError,
 } from "@sluice/sluice";
-import { ask, bytes, echo, text } from "./_support.ts";
+import { ask, bytes, echo, Log, text } from "./_support.ts";
 
 /** Makes channels in memory, whose other ends the test holds. */
 class Factory implements AsyncDisposable {
-  readonly far: Channel[] = [];
-  readonly near: Channel[] = [];
+  readonly far = new Log<Channel>();
+  readonly near = new Log<Channel>();
 
   constructor(
     readonly options: ChannelOptions = {},
@@ -34,9 +34,9 @@ class Factory implements AsyncDisposable {
 
   readonly connect = (): Promise<Channel> => {
     const [near, far] = PipeStream.createPair({ bufferSize: 1000 });
-    this.far.push(this.#open(far));
-    this.near.push(this.#open(near, this.options));
-    return Promise.resolve(this.near.at(-1)!);
+    this.far.add(this.#open(far));
+    this.near.add(this.#open(near, this.options));
+    return Promise.resolve(this.near.at(-1));
   };
 
   #open(stream: PipeStream, options?: ChannelOptions): Channel {
@@ -46,7 +46,8 @@ class Factory implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([...this.near, ...this.far].map((end) => end.close()));
+    const ends = [...this.near.items, ...this.far.items];
+    await Promise.all(ends.map((end) => end.close()));
   }
 }
 
@@ -58,13 +59,15 @@ interface Attempt {
 }
 
 /** A pool whose every `connect` the test settles itself. */
-function manualPool(size: number): { pool: ChannelPool; attempts: Attempt[] } {
-  const attempts: Attempt[] = [];
+function manualPool(
+  size: number,
+): { pool: ChannelPool; attempts: Log<Attempt> } {
+  const attempts = new Log<Attempt>();
   const pool = new ChannelPool({
     size,
     connect: (signal) => {
       const { promise, resolve, reject } = Promise.withResolvers<Channel>();
-      attempts.push({ signal, succeed: resolve, fail: reject });
+      attempts.add({ signal, succeed: resolve, fail: reject });
       return promise;
     },
   });
@@ -111,7 +114,7 @@ Deno.test("ChannelPool serves who waits first come, first served", async () => {
   await first.release();
   await Promise.all(tasks);
   assertEquals(order, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
-  assertEquals(factory.near.length, 1);
+  assertEquals(factory.near.items.length, 1);
 });
 
 Deno.test("ChannelPool takes the channel that was used last", async () => {
@@ -130,7 +133,7 @@ Deno.test("ChannelPool does not use a channel again that has unread messages", a
   await using pool = new ChannelPool({ connect: factory.connect, size: 1 });
   const lease = await pool.acquire();
   const { channel } = lease;
-  await factory.far[0].send(bytes("a late reply"));
+  await factory.far.at(0).send(bytes("a late reply"));
   assert(await channel.poll(1000));
   await lease.release();
   assert(channel.closed);
@@ -143,11 +146,11 @@ Deno.test("ChannelPool drops an idle channel when a message arrives", async () =
   await using pool = new ChannelPool({ connect: factory.connect, size: 1 });
   await (await pool.acquire()).release();
   assertEquals(pool.stats.idle, 1);
-  await factory.far[0].send(bytes("a late reply"));
-  await factory.near[0].finished;
+  await factory.far.at(0).send(bytes("a late reply"));
+  await factory.near.at(0).finished;
   assertEquals(pool.stats.idle, 0);
   await using lease = await pool.acquire();
-  assertStrictEquals(lease.channel, factory.near[1]);
+  assertStrictEquals(lease.channel, factory.near.at(1));
 });
 
 Deno.test("ChannelPool lets leave what was sent, and then uses the channel again", async () => {
@@ -157,9 +160,9 @@ Deno.test("ChannelPool lets leave what was sent, and then uses the channel again
     await using lease = await pool.acquire();
     await lease.channel.send(bytes(word)); // Accepted, not sent.
   }
-  assertEquals(factory.near.length, 1);
-  assertEquals(text(await factory.far[0].recv()), "one");
-  assertEquals(text(await factory.far[0].recv()), "two");
+  assertEquals(factory.near.items.length, 1);
+  assertEquals(text(await factory.far.at(0).recv()), "one");
+  assertEquals(text(await factory.far.at(0).recv()), "two");
 });
 
 Deno.test("ChannelPool does not use a channel again whose peer does not read", async () => {
@@ -184,11 +187,11 @@ Deno.test("ChannelPool does not use a channel again whose peer does not read", a
   }
   assert(lease.channel.stats.queuedBytes > 0);
   const releasing = lease.release(); // Gives it a second.
-  while (!factory.near[0].closed) await turn();
+  while (!factory.near.at(0).closed) await turn();
   const acquiring = pool.acquire();
   await releasing;
   await using next = await acquiring;
-  assertStrictEquals(next.channel, factory.near[1]);
+  assertStrictEquals(next.channel, factory.near.at(1));
 });
 
 Deno.test("ChannelPool does not use a channel again whose encryption holds what was sent", async () => {
@@ -219,7 +222,7 @@ Deno.test("ChannelPool lets leave what a batch holds, and then uses the channel 
   assertEquals(channel.stats.bytesSent, 0);
   await lease.release();
   assert(channel.stats.bytesSent > 0);
-  assertEquals(text(await factory.far[0].recv()), "one");
+  assertEquals(text(await factory.far.at(0).recv()), "one");
   assertEquals(pool.stats.idle, 1);
 });
 
@@ -232,7 +235,7 @@ for (const how of ["close", "abort"] as const) {
     await lease.release();
     assertEquals(pool.stats, { idle: 0, leased: 0, connecting: 0, waiting: 0 });
     await using next = await pool.acquire();
-    assertStrictEquals(next.channel, factory.near[1]);
+    assertStrictEquals(next.channel, factory.near.at(1));
   });
 }
 
@@ -249,7 +252,7 @@ Deno.test("ChannelPool drops an idle channel when its peer goes away", async () 
   const lease = await pool.acquire();
   await lease.channel.send(bytes("go away"));
   await lease.release();
-  await made[0].finished;
+  await made[0]!.finished;
   assertEquals(pool.stats.idle, 0);
 });
 
@@ -279,10 +282,10 @@ Deno.test("ChannelPool notices that for several who ask at once", async () => {
   await using pool = new ChannelPool({ connect: factory.connect });
   await (await pool.acquire()).release();
   await delay(60);
-  factory.far[0].abort();
+  factory.far.at(0).abort();
   const leases = await Promise.all([pool.acquire(), pool.acquire()]);
   for (const { channel } of leases) {
-    assertNotStrictEquals(channel, factory.near[0]);
+    assertNotStrictEquals(channel, factory.near.at(0));
   }
   for (const lease of leases) await lease.release();
 });
@@ -293,7 +296,7 @@ Deno.test("ChannelPool closes a channel that was idle for idleTimeout, not one i
   await using pool = new ChannelPool({ connect, idleTimeout: 20 });
   const [idle, used] = [await pool.acquire(), await pool.acquire()];
   await idle.release();
-  assertEquals(await factory.near[0].finished, undefined);
+  assertEquals(await factory.near.at(0).finished, undefined);
   assertEquals(pool.stats.idle, 0);
   assert(!used.channel.closed);
   await used.release();
@@ -309,11 +312,11 @@ Deno.test("ChannelPool closes a channel that has reached maxAge, once it is idle
   while (performance.now() < until) await turn();
   assert(!old.channel.closed);
   await old.release();
-  assert(factory.near[0].closed);
+  assert(factory.near.at(0).closed);
 
   await (await pool.acquire()).release();
   assertEquals(pool.stats.idle, 1);
-  assertEquals(await factory.near[1].finished, undefined);
+  assertEquals(await factory.near.at(1).finished, undefined);
   assertEquals(pool.stats.idle, 0);
 });
 
@@ -327,16 +330,16 @@ Deno.test("ChannelPool tells the longest waiting of a failed connect, which cost
       ConnectionLostError,
       `refused ${i}`,
     );
-    attempts[i].fail(failure);
+    attempts.at(i).fail(failure);
     await acquiring;
   }
   const [first, second] = [pool.acquire(), pool.acquire()];
   const rejected = assertRejects(() => first, Error, "refused again");
-  attempts[3].fail(new Error("refused again"));
+  attempts.at(3).fail(new Error("refused again"));
   await rejected;
-  attempts[4].succeed(await factory.connect()); // Made for the second.
+  attempts.at(4).succeed(await factory.connect()); // Made for the second.
   await (await second).release();
-  assertEquals(attempts.length, 5);
+  assertEquals(attempts.items.length, 5);
   await pool.close();
 });
 
@@ -344,12 +347,12 @@ Deno.test("ChannelPool gives a channel to who waits longest, whoever it was made
   await using factory = new Factory();
   const { pool, attempts } = manualPool(2);
   const [first, second] = [pool.acquire(), pool.acquire()];
-  attempts[1].succeed(await factory.connect());
+  attempts.at(1).succeed(await factory.connect());
   const lease = await first;
   assertEquals(pool.stats, { idle: 0, leased: 1, connecting: 1, waiting: 1 });
   await lease.release();
   await (await second).release(); // It need not wait for its own.
-  attempts[0].succeed(await factory.connect());
+  attempts.at(0).succeed(await factory.connect());
   await turn();
   assertEquals(pool.stats, { idle: 2, leased: 0, connecting: 0, waiting: 0 });
   await pool.close();
@@ -385,17 +388,17 @@ Deno.test("an acquire that is aborted while it connects ends that, and costs no 
     Error,
     "enough",
   );
-  assert(!attempts[0].signal.aborted);
+  assert(!attempts.at(0).signal.aborted);
   abortion.abort(new Error("enough"));
   await aborted;
-  assert(attempts[0].signal.aborted);
+  assert(attempts.at(0).signal.aborted);
 
   const next = pool.acquire();
-  assertEquals(attempts.length, 1); // Its place is not free yet.
-  attempts[0].fail(attempts[0].signal.reason);
+  assertEquals(attempts.items.length, 1); // Its place is not free yet.
+  attempts.at(0).fail(attempts.at(0).signal.reason);
   await turn();
-  assertEquals(attempts.length, 2);
-  attempts[1].succeed(await factory.connect());
+  assertEquals(attempts.items.length, 2);
+  attempts.at(1).succeed(await factory.connect());
   await (await next).release();
   await pool.close();
 });
@@ -409,11 +412,11 @@ Deno.test("a connect that comes true although nobody waits any more is not lost"
   );
   abortion.abort();
   await aborted;
-  attempts[0].succeed(await factory.connect());
+  attempts.at(0).succeed(await factory.connect());
   await turn();
   assertEquals(pool.stats.idle, 1);
   await (await pool.acquire()).release();
-  assertEquals(attempts.length, 1);
+  assertEquals(attempts.items.length, 1);
   await pool.close();
 });
 
@@ -435,10 +438,10 @@ Deno.test("a lease released twice is given back once", async () => {
 Deno.test("closing the pool settles whoever waits, and closes what is idle, being made, and later what is in use", async () => {
   await using factory = new Factory();
   const { pool, attempts } = manualPool(3);
-  const acquiring = [pool.acquire(), pool.acquire()];
-  attempts[0].succeed(await factory.connect());
-  attempts[1].succeed(await factory.connect());
-  const [idle, used] = await Promise.all(acquiring);
+  const acquiring = Promise.all([pool.acquire(), pool.acquire()]);
+  attempts.at(0).succeed(await factory.connect());
+  attempts.at(1).succeed(await factory.connect());
+  const [idle, used] = await acquiring;
   await idle.release();
   await using busy = await pool.acquire();
   const connecting = assertRejects(() => pool.acquire(), StreamClosedError);
@@ -446,13 +449,13 @@ Deno.test("closing the pool settles whoever waits, and closes what is idle, bein
   await busy.release();
   // That served the first of the two: one connect is under way, for the other.
   const closing = pool.close();
-  attempts[2].fail(new Error("told to give up"));
+  attempts.at(2).fail(new Error("told to give up"));
   await closing;
   await Promise.allSettled([connecting, waiting]);
-  assert(attempts[2].signal.aborted);
+  assert(attempts.at(2).signal.aborted);
   assert(!used.channel.closed);
   await used.release();
-  assert(factory.near[1].closed);
+  assert(factory.near.at(1).closed);
   await assertRejects(() => pool.acquire(), StreamClosedError);
   await pool.close();
 });
@@ -463,9 +466,9 @@ Deno.test("a connect that comes true after the pool was closed is closed, which 
   const acquiring = assertRejects(() => pool.acquire(), StreamClosedError);
   const closing = pool.close();
   await acquiring;
-  attempts[0].succeed(await factory.connect());
+  attempts.at(0).succeed(await factory.connect());
   await closing;
-  assert(factory.near[0].closed);
+  assert(factory.near.at(0).closed);
   assertEquals(pool.stats.idle, 0);
 });
 
@@ -573,7 +576,8 @@ Deno.test("ChannelPool keeps its limit, and loses no place, whatever happens in 
     else if (fate < 0.4) await turn();
     else if (fate < 0.5) await lease.channel.send(bytes("x"));
     else if (fate < 0.6) {
-      const far = factory.far[factory.near.indexOf(lease.channel)];
+      const index = factory.near.items.indexOf(lease.channel);
+      const far = factory.far.items[index]!;
       if (random() < 0.5) await far.send(bytes("y"));
       else await far.close();
     }

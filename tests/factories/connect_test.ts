@@ -211,7 +211,7 @@ Deno.test("connect with the wrong key fails, and neither side keeps a socket", a
     onError: (_, { phase }) => phases.push(phase),
   }, () => phases.push("handler"));
   const wrong = new Uint8Array(KEY);
-  wrong[0] ^= 1;
+  wrong[0]! ^= 1;
   await assertRejects(async () => {
     const { port } = server.addr;
     await using channel = await connect({ port }, { key: wrong });

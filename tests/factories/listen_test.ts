@@ -27,11 +27,12 @@ Deno.test("listen is reachable from this machine only unless it is told otherwis
 
 Deno.test("listen hands out connections in the order in which they were asked for", async () => {
   using listener = listen({ port: 0 });
-  const accepted = [listener.accept(), listener.accept()];
+  const acceptingOne = listener.accept();
+  const acceptingTwo = listener.accept();
   await using first = await createSocketStream(HOST, listener.addr.port);
-  await using one = await accepted[0];
+  await using one = await acceptingOne;
   await using second = await createSocketStream(HOST, listener.addr.port);
-  await using two = await accepted[1];
+  await using two = await acceptingTwo;
   assertEquals(one.info.remote, first.info.local);
   assertEquals(two.info.remote, second.info.local);
 });

@@ -64,12 +64,14 @@ Deno.test("the events of a connection tell of both its sides, from beginning to 
   ]);
 
   const [connected] = events.of<ConnectMessage>("sluice:connect");
+  assert(connected !== undefined);
   assertEquals(connected.channel, channel);
   assertEquals(connected.info.transport, "tcp");
   assertEquals(connected.info.remote?.port, server.addr.port);
   assert(connected.duration > 0);
 
   const [accepted] = events.of<AcceptMessage>("sluice:accept");
+  assert(accepted !== undefined);
   assertEquals(accepted.info.remote, connected.info.local);
 
   const closed = events.of<CloseMessage>("sluice:close");
@@ -149,8 +151,9 @@ for (
       info?.local?.port === port;
     const errors = events.of<ErrorMessage>("sluice:error").filter(ours);
     assertEquals(errors.map(({ phase }) => phase), ["handler"]);
-    assertStrictEquals(errors[0].error, failure);
+    assertStrictEquals(errors[0]?.error, failure);
     const [closed] = events.of<CloseMessage>("sluice:close").filter(ours);
+    assert(closed !== undefined);
     assertInstanceOf(closed.error, StreamClosedError);
     assertStrictEquals(closed.error.cause, failure);
   });

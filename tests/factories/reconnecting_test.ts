@@ -17,18 +17,18 @@ import {
   serve,
   StreamTimeoutError,
 } from "@sluice/sluice";
-import { ask, bytes, echo, text } from "./_support.ts";
+import { ask, bytes, echo, Log, text } from "./_support.ts";
 
 /** Makes channels in memory, whose other ends the test holds. */
 class Factory {
-  readonly near: Channel[] = [];
-  readonly far: Channel[] = [];
+  readonly near = new Log<Channel>();
+  readonly far = new Log<Channel>();
 
   readonly connect = (): Promise<Channel> => {
     const [near, far] = PipeStream.createPair();
-    this.near.push(new Channel(near));
-    this.far.push(new Channel(far));
-    return Promise.resolve(this.near.at(-1)!);
+    this.near.add(new Channel(near));
+    this.far.add(new Channel(far));
+    return Promise.resolve(this.near.at(-1));
   };
 }
 
@@ -58,15 +58,15 @@ Deno.test("reconnecting gives a new channel after each loss, and closes the one 
     assert(seen.every((before) => before.closed));
     seen.push(channel);
     assert(!channel.closed);
-    await factory.far.at(-1)!.send(bytes(`${seen.length}`));
+    await factory.far.at(-1).send(bytes(`${seen.length}`));
     assertEquals(text(await channel.recv()), `${seen.length}`);
-    if (seen.length === 1) factory.far[0].abort();
-    if (seen.length === 2) await factory.far[1].close();
+    if (seen.length === 1) factory.far.at(0).abort();
+    if (seen.length === 2) await factory.far.at(1).close();
     // The third is given up by us while it is in order.
     if (seen.length === 4) break;
   }
-  assertEquals(seen, factory.near);
-  for (const end of [...factory.near, ...factory.far]) {
+  assertEquals(seen, factory.near.items);
+  for (const end of [...factory.near.items, ...factory.far.items]) {
     await end.close();
     assert(end.closed);
   }
@@ -83,8 +83,8 @@ Deno.test("leaving the loop of reconnecting closes the channel, whether by break
     })();
     if (failure) await assertRejects(() => leaving, Error, "enough");
     else await leaving;
-    assert(factory.near[0].closed);
-    await factory.far[0].close();
+    assert(factory.near.at(0).closed);
+    await factory.far.at(0).close();
   }
 });
 
@@ -93,13 +93,13 @@ Deno.test("reconnecting resends nothing", async () => {
   const channels = reconnecting(factory.connect, { minDelay: 1 });
   const { value: first } = await channels.next();
   await first!.send(bytes("lost"));
-  factory.far[0].abort();
+  factory.far.at(0).abort();
   const { value: second } = await channels.next();
   assertNotStrictEquals(first, second);
   await second!.send(bytes("kept"));
-  assertEquals(text(await factory.far[1].recv()), "kept");
+  assertEquals(text(await factory.far.at(1).recv()), "kept");
   await channels.return(undefined);
-  await factory.far[1].close();
+  await factory.far.at(1).close();
 });
 
 Deno.test("reconnecting doubles its pauses up to maxDelay, and gives up after maxAttempts", async () => {
@@ -147,10 +147,10 @@ Deno.test("a channel that is lost early counts as a failure, one that lasted sta
     );
     const error = await (async () => {
       for await (const channel of channels) {
-        await factory.far.at(-1)!.close();
+        await factory.far.at(-1).close();
         assertEquals(await channel.recv(), null);
         await channel.close();
-        if (factory.near.length === 5) return;
+        if (factory.near.items.length === 5) return;
       }
     })().catch((error) => error);
     // Channels have timers of their own.
@@ -215,15 +215,15 @@ Deno.test("the signal of reconnecting ends its pause, its connect and its channe
     }
   })().catch((error) => error);
   assertStrictEquals(failure, reason);
-  assert(factory.near[0].closed);
-  await factory.far[0].close();
+  assert(factory.near.at(0).closed);
+  await factory.far.at(0).close();
 
   const late = reconnecting((signal) => {
     assert(signal);
     return factory.connect();
   }, { signal: AbortSignal.abort(reason) });
   assertStrictEquals(await late.next().catch((error) => error), reason);
-  assertEquals(factory.near.length, 1);
+  assertEquals(factory.near.items.length, 1);
 });
 
 Deno.test("a channel that the signal ends is no failed attempt", async () => {
@@ -235,7 +235,7 @@ Deno.test("a channel that the signal ends is no failed attempt", async () => {
   const reason = new Error("enough");
   abortion.abort(reason);
   assertStrictEquals(await channels.next().catch((error) => error), reason);
-  await factory.far[0].close();
+  await factory.far.at(0).close();
 });
 
 Deno.test("a channel that is made although the signal has aborted is closed", async () => {
@@ -247,8 +247,8 @@ Deno.test("a channel that is made although the signal has aborted is closed", as
     return factory.connect();
   }, { signal: abortion.signal });
   assertStrictEquals(await channels.next().catch((error) => error), reason);
-  assert(factory.near[0].closed);
-  await factory.far[0].close();
+  assert(factory.near.at(0).closed);
+  await factory.far.at(0).close();
 });
 
 Deno.test("reconnecting refuses wrong options at once", () => {

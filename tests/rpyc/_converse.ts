@@ -57,7 +57,7 @@ export function planArguments({ sizes, kinds, seed }: Plan): string[] {
 }
 
 if (import.meta.main) {
-  const { compression, ...plan } = JSON.parse(Deno.args[0]);
+  const { compression, ...plan } = JSON.parse(Deno.args[0]!);
   await using channel = new Channel(PipeStream.fromStdio(), { compression });
   await converse(channel, plan);
   assertEquals(await channel.recv(), null);

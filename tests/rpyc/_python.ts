@@ -37,7 +37,10 @@ export function rpycVersion(): Promise<5 | 6> {
 }
 
 /** The command that runs a script. */
-export function pythonCommand(script: Script, args: string[]): string[] {
+export function pythonCommand(
+  script: Script,
+  args: string[],
+): [string, ...string[]] {
   const path = fromFileUrl(new URL(`python/${script}`, import.meta.url));
   // -B: no compiled files beside the scripts.
   return [python(), "-B", path, ...args];

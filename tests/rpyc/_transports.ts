@@ -49,7 +49,7 @@ export interface Transport {
 }
 
 /** TCP, TLS, a Unix socket, and the pipes of a child. */
-export const TRANSPORTS: readonly Transport[] = [
+export const TRANSPORTS: readonly [Transport, ...Transport[]] = [
   {
     name: "TCP",
     needs: [rpyc],

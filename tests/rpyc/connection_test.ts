@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { decodeHex, encodeHex } from "@std/encoding/hex";
 import { Channel } from "@sluice/sluice";
 import { peerTest } from "../_peers.ts";
@@ -15,7 +15,8 @@ function messageOf(frame: string): Uint8Array {
 /** Sends RPyC's own ping and checks the answer, byte for byte. */
 async function ping(channel: Channel): Promise<void> {
   const { messages } = await rpycVersion() === 5 ? golden5 : golden6;
-  const [[_request, question], [_reply, answer]] = messages;
+  const [question, answer] = messages.map(([_direction, frame]) => frame);
+  assert(question !== undefined && answer !== undefined);
   await channel.send(messageOf(question));
   const message = await channel.recv();
   assertEquals(encodeHex(message!), encodeHex(messageOf(answer)));

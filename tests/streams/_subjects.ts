@@ -108,10 +108,11 @@ export const foreign: Subject = {
   name: "A stream over a pair of somebody else",
   roles: ["near end", "far end"],
   connect() {
-    const [there, back] = [1, 2].map(() => {
+    const pipe = () => {
       const buffer = new ByteLengthQueuingStrategy({ highWaterMark: 65_536 });
       return new TransformStream<Uint8Array, Uint8Array>({}, undefined, buffer);
-    });
+    };
+    const [there, back] = [pipe(), pipe()];
     return Promise.resolve(connection([
       new PipeStream(back.readable, there.writable),
       new PipeStream(there.readable, back.writable),
@@ -144,7 +145,9 @@ function wrapped(
 ): Subject {
   return {
     ...subject,
-    name: `${prefix} ${subject.name[0].toLowerCase()}${subject.name.slice(1)}`,
+    name: `${prefix} ${subject.name.charAt(0).toLowerCase()}${
+      subject.name.slice(1)
+    }`,
     async connect() {
       const { ends } = await subject.connect();
       return connection([wrap(ends[0]), wrap(ends[1])]);

@@ -117,7 +117,7 @@ Deno.test("ByteStream keeps its promises to the transport under any sequence of 
       () => random.integer(0, 19) === 0 ? stream.readable.cancel() : undefined,
     ];
     for (let step = 0; step < 30; step++) {
-      const done = actions[random.integer(0, actions.length - 1)]();
+      const done = actions[random.integer(0, actions.length - 1)]!();
       if (done) pending.push(done);
       pending.forEach((promise) => promise.catch(() => {}));
       if (random.integer(0, 2) === 0) transport.push(bytes(7));
@@ -535,7 +535,7 @@ Deno.test("A stream takes no memory for chunks that say nothing", async () => {
   const before = Deno.memoryUsage().heapUsed;
   let during = 0;
   class Chatty extends ScriptedTransport {
-    override read(): Promise<Uint8Array | null> {
+    override read(): Promise<Uint8Array<ArrayBuffer> | null> {
       if (left-- > 0) return Promise.resolve(EMPTY);
       during = Deno.memoryUsage().heapUsed;
       return Promise.resolve(null);

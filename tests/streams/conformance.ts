@@ -375,7 +375,7 @@ function declare(test: Declare, testHalfClose: Declare): void {
       far.read(2),
       far.read(2, { signal: third.signal }),
       far.read(3),
-    ];
+    ] as const;
     reads.forEach((read) => read.catch(() => {}));
     await near.write(bytes(2)); // In part there, whoever asks.
     third.abort(reason);

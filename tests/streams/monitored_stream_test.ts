@@ -73,7 +73,7 @@ Deno.test("MonitoredStream tells its end once, with all it knows", async () => {
   stream.abort();
   await turns();
   assertEquals(ends.length, 1);
-  const [{ bytesSent, bytesReceived, duration, error }] = ends;
+  const { bytesSent, bytesReceived, duration, error } = ends[0]!;
   assertEquals([bytesSent, bytesReceived, error], [10, 0, undefined]);
   assertGreaterOrEqual(duration, before);
   assertEquals(stream.duration, duration); // It stands still from then on.
@@ -109,7 +109,7 @@ Deno.test("MonitoredStream goes on whatever its callbacks throw, and complains o
     assertEquals([stream.bytesSent, stream.bytesReceived], [3, 3]);
   });
   assertEquals(noted.length, 1);
-  assertInstanceOf(noted[0][1], Error);
+  assertInstanceOf(noted[0]?.[1], Error);
 });
 
 Deno.test("MonitoredStream does not let a rejected promise of a callback end the process", async () => {

@@ -22,7 +22,7 @@ async function readRequest(conn: Deno.Conn): Promise<string> {
   const byte = new Uint8Array(1);
   while (!text.endsWith("\r\n\r\n")) {
     if (await conn.read(byte) === null) break;
-    text += String.fromCharCode(byte[0]);
+    text += String.fromCharCode(byte[0]!);
   }
   return text;
 }
@@ -148,7 +148,7 @@ for (
     ["HTTP/1.1 502 Bad Gateway\r\n\r\n", "502 Bad Gateway"],
     ["HTTP/1.1 301\r\n\r\n", "301"],
     ["HTTP/1.1 101 Switching Protocols\r\n\r\n", "101 Switching Protocols"],
-  ]
+  ] as const
 ) {
   Deno.test(`The answer ${reason} of an HTTP proxy is a ConnectionLostError with status and reason`, async () => {
     await using server = serveAnswer(answer);
@@ -196,7 +196,7 @@ for (
     ["one line", "x"],
     ["lines", "Header: value\r\n"],
     ["interim answers", "\r\nHTTP/1.1 100 Continue\r\n"],
-  ]
+  ] as const
 ) {
   Deno.test(`A header of endless ${what} from an HTTP proxy is given up after 16 KiB`, async () => {
     let sent = 0;
