@@ -43,7 +43,7 @@ export class SecureTransport implements ByteTransport {
     this.#outbound.catch(() => {});
   }
 
-  async read(): Promise<Uint8Array<ArrayBuffer> | null> {
+  async read(): Promise<Uint8Array | null> {
     return await this.#plaintext.next() ?? null;
   }
 

@@ -34,9 +34,7 @@ export class BufferedTransport implements ByteTransport {
     this.#closeTimeout = closeTimeout;
   }
 
-  read(
-    into?: Uint8Array<ArrayBuffer>,
-  ): Promise<Uint8Array<ArrayBuffer> | null> {
+  read(into?: Uint8Array): Promise<Uint8Array | null> {
     return this.#below.read(into);
   }
 

@@ -61,7 +61,7 @@ export class ChildProcess implements ByteTransport {
   readonly #stdout: PipeReader;
   readonly #stderr: StderrTail | undefined;
   #exited = false;
-  #reading: Promise<Uint8Array<ArrayBuffer> | null> | undefined;
+  #reading: Promise<Uint8Array | null> | undefined;
   #writing = false;
   #readTimer: ReturnType<typeof setTimeout> | undefined;
   #writeTimer: ReturnType<typeof setTimeout> | undefined;
@@ -121,7 +121,7 @@ export class ChildProcess implements ByteTransport {
     return await Promise.race([tail.says(texts), exited.then(() => false)]);
   }
 
-  async read(): Promise<Uint8Array<ArrayBuffer> | null> {
+  async read(): Promise<Uint8Array | null> {
     const chunk = await this.#readOutput();
     if (chunk !== null) return chunk;
     const status = await this.#statusWithin(STATUS_GRACE);
@@ -177,7 +177,7 @@ export class ChildProcess implements ByteTransport {
     ]);
   }
 
-  async #readOutput(): Promise<Uint8Array<ArrayBuffer> | null> {
+  async #readOutput(): Promise<Uint8Array | null> {
     this.#reading = this.#stdout.read();
     if (this.#exited) this.#limitRead();
     try {

@@ -19,5 +19,5 @@ export interface ChunkSink {
 /** Has memory that the next bytes are wanted in. */
 export interface Lender {
   /** That memory; `undefined` if it is all the same. */
-  lend(): Uint8Array<ArrayBuffer> | undefined;
+  lend(): Uint8Array | undefined;
 }

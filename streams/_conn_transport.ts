@@ -35,9 +35,7 @@ export class ConnTransport implements ByteTransport {
     this.#conn = conn;
   }
 
-  async read(
-    into?: Uint8Array<ArrayBuffer>,
-  ): Promise<Uint8Array<ArrayBuffer> | null> {
+  async read(into?: Uint8Array): Promise<Uint8Array | null> {
     const loan = into?.subarray(0, MAX_READ);
     const count = await this.#conn.read(loan ?? this.#buffer.space());
     if (count === null) return null;

@@ -2,6 +2,7 @@ import { abortable } from "jsr:@std/async@^1.5.0/abortable";
 import { ConnectionLostError } from "../errors.ts";
 import type { ChunkSource, Lender } from "./_chunks.ts";
 import { ByteQueue } from "./_byte_queue.ts";
+import { inArrayBuffer } from "./_in_array_buffer.ts";
 import type { Lifecycle } from "./_lifecycle.ts";
 import { toStreamError } from "./_stream_error.ts";
 import type { ByteTransport } from "./byte_transport.ts";
@@ -179,7 +180,7 @@ export class Inbound implements ChunkSource<ArrayBuffer> {
     for (;;) {
       this.#life.assertAlive();
       if (this.#life.inboundOver) return undefined;
-      let chunk: Uint8Array<ArrayBuffer> | null = null;
+      let chunk: Uint8Array | null = null;
       try {
         chunk = await this.#transport.read(this.#lender?.lend());
       } catch (error) {
@@ -187,7 +188,9 @@ export class Inbound implements ChunkSource<ArrayBuffer> {
       }
       this.#life.assertAlive();
       if (chunk?.byteLength === 0) continue; // Says nothing.
-      if (chunk && !this.#life.inboundOver) return chunk; // Not cancelled meanwhile.
+      if (chunk && !this.#life.inboundOver) { // Not cancelled meanwhile.
+        return inArrayBuffer(chunk);
+      }
       this.#life.endInbound();
       return undefined;
     }

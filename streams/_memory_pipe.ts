@@ -27,7 +27,7 @@ class MemoryPipe {
     this.#capacity = capacity;
   }
 
-  async read(): Promise<Uint8Array<ArrayBuffer> | null> {
+  async read(): Promise<Uint8Array | null> {
     for (;;) {
       const chunk = this.#take();
       if (chunk) {
@@ -104,7 +104,7 @@ class MemoryPipe {
     this.#wakeReader?.();
   }
 
-  #take(): Uint8Array<ArrayBuffer> | undefined {
+  #take(): Uint8Array | undefined {
     return this.#full.shift() ??
       (this.#end > this.#start ? this.#takeBlock() : undefined);
   }
@@ -126,7 +126,7 @@ class MemoryTransport implements ByteTransport {
     this.#outbound = outbound;
   }
 
-  read(): Promise<Uint8Array<ArrayBuffer> | null> {
+  read(): Promise<Uint8Array | null> {
     return this.#inbound.read();
   }
 

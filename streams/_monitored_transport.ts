@@ -16,9 +16,7 @@ export class MonitoredTransport implements ByteTransport {
     this.#meter = meter;
   }
 
-  async read(
-    into?: Uint8Array<ArrayBuffer>,
-  ): Promise<Uint8Array<ArrayBuffer> | null> {
+  async read(into?: Uint8Array): Promise<Uint8Array | null> {
     const chunk = await this.#below.read(into);
     if (chunk) this.#meter.received(chunk);
     return chunk;

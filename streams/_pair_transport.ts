@@ -1,6 +1,5 @@
 import { deadline } from "jsr:@std/async@^1.5.0/deadline";
 import { assertUnlocked } from "./_assert_unlocked.ts";
-import { inArrayBuffer } from "./_in_array_buffer.ts";
 import { Interruptible } from "./_interruptible.ts";
 import { asLost, isTimeout } from "./_stream_error.ts";
 import { StreamTransport } from "./_stream_transport.ts";
@@ -59,11 +58,11 @@ class PairTransport implements ByteTransport {
     this.#writer.ready.catch(() => {});
   }
 
-  async read(): Promise<Uint8Array<ArrayBuffer> | null> {
+  async read(): Promise<Uint8Array | null> {
     const { done, value } = await this.#reading.run(this.#reader.read())
       .catch((error) => fail("read", error));
     if (done) return null;
-    if (value instanceof Uint8Array) return inArrayBuffer(value);
+    if (value instanceof Uint8Array) return value;
     throw new TypeError("a chunk of the stream is no Uint8Array");
   }
 

@@ -18,7 +18,7 @@ export class PipeReader {
   }
 
   /** The next chunk, or `null` at the end or once it was cancelled. Never two at once. */
-  async read(): Promise<Uint8Array<ArrayBuffer> | null> {
+  async read(): Promise<Uint8Array | null> {
     const { done, value } = await this.#reader.read(this.#buffer);
     if (done || value === undefined) return null;
     const size = value.buffer.byteLength;

@@ -5,10 +5,10 @@ import type { ByteTransport } from "./byte_transport.ts";
 /** A transport over another stream of ours, without a copy. */
 export class StreamTransport implements ByteTransport, Lender {
   readonly #stream: ByteStream;
-  readonly #reader: ChunkSource<ArrayBuffer>;
+  readonly #reader: ChunkSource;
   readonly #writer: ChunkSink;
   /** What our own reader has asked for. */
-  #into: Uint8Array<ArrayBuffer> | undefined;
+  #into: Uint8Array | undefined;
 
   constructor(stream: ByteStream) {
     this.#stream = stream;
@@ -18,15 +18,13 @@ export class StreamTransport implements ByteTransport, Lender {
     inbound.lendMemory(this);
   }
 
-  lend(): Uint8Array<ArrayBuffer> | undefined {
+  lend(): Uint8Array | undefined {
     const into = this.#into;
     this.#into = undefined;
     return into;
   }
 
-  async read(
-    into?: Uint8Array<ArrayBuffer>,
-  ): Promise<Uint8Array<ArrayBuffer> | null> {
+  async read(into?: Uint8Array): Promise<Uint8Array | null> {
     this.#into = into;
     return await this.#reader.next() ?? null;
   }

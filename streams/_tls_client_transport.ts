@@ -15,15 +15,13 @@ const HEARING_TIMEOUT = 500;
 export class TlsClientTransport implements ByteTransport {
   readonly #inner: ByteTransport;
   #heard = false;
-  #reading: Promise<Uint8Array<ArrayBuffer> | null> | undefined;
+  #reading: Promise<Uint8Array | null> | undefined;
 
   constructor(inner: ByteTransport) {
     this.#inner = inner;
   }
 
-  read(
-    into?: Uint8Array<ArrayBuffer>,
-  ): Promise<Uint8Array<ArrayBuffer> | null> {
+  read(into?: Uint8Array): Promise<Uint8Array | null> {
     if (this.#heard) return this.#inner.read(into);
     return this.#reading = this.#hear(into);
   }
@@ -52,9 +50,7 @@ export class TlsClientTransport implements ByteTransport {
   }
 
   /** The first read, of which nothing is kept. */
-  async #hear(
-    into?: Uint8Array<ArrayBuffer>,
-  ): Promise<Uint8Array<ArrayBuffer> | null> {
+  async #hear(into?: Uint8Array): Promise<Uint8Array | null> {
     try {
       return await this.#inner.read(into);
     } finally {

@@ -21,7 +21,7 @@ export interface ByteTransport {
    * @param into Memory that the bytes are wanted in. A transport that can reads
    * into it and returns the beginning of it; any other may ignore it.
    */
-  read(into?: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer> | null>;
+  read(into?: Uint8Array): Promise<Uint8Array | null>;
   /** Takes all of `data`. The caller may reuse its memory once this settles. */
   write(data: Uint8Array): Promise<void>;
   /** Ends our direction, so that the peer reads an end; reading goes on. */

@@ -10,7 +10,6 @@ import {
 import { isIP } from "node:net";
 import { deadline } from "jsr:@std/async@^1.5.0/deadline";
 import { ConnectionLostError } from "../../errors.ts";
-import { inArrayBuffer } from "../_in_array_buffer.ts";
 import { onAbort } from "../_on_abort.ts";
 import type { ByteTransport } from "../byte_transport.ts";
 
@@ -119,14 +118,13 @@ export class TlsTransport implements ByteTransport {
     }
   }
 
-  async read(): Promise<Uint8Array<ArrayBuffer> | null> {
+  async read(): Promise<Uint8Array | null> {
     for (;;) {
       const news = this.#news.promise;
       const chunk: Buffer | null = this.#socket.read();
       if (chunk) {
         if (this.#held) this.#pull();
-        const { buffer, byteOffset, byteLength } = chunk;
-        return inArrayBuffer(new Uint8Array(buffer, byteOffset, byteLength));
+        return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length);
       }
       this.#assertWhole();
       if (this.#ended) return null;

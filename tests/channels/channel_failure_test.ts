@@ -4,16 +4,21 @@ import {
   assertInstanceOf,
   assertRejects,
   assertStrictEquals,
+  assertStringIncludes,
   assertThrows,
 } from "@std/assert";
 import { concat } from "@std/bytes/concat";
 import { createServer, type Socket } from "node:net";
 import {
+  BatchingChannel,
   BufferOverflowError,
+  type ByteStreamPair,
   Channel,
   type ChannelOptions,
+  CompressedChannel,
   CompressionError,
   ConnectionLostError,
+  EncryptedChannel,
   SocketStream,
   StreamClosedError,
   StreamError,
@@ -422,6 +427,37 @@ Deno.test("Channel refuses options out of range", () => {
     assertThrows(() => new Channel(near, options), RangeError);
     assert(!near.readable.locked && !near.writable.locked);
   }
+});
+
+Deno.test("Channel and its presets refuse options that they do not know", () => {
+  const options = { stalTimeout: 1000 } as ChannelOptions;
+  const makers = [
+    (pair: ByteStreamPair) => new Channel(pair, options),
+    (pair: ByteStreamPair) => new CompressedChannel(pair, options),
+    (pair: ByteStreamPair) => new BatchingChannel(pair, options),
+    (pair: ByteStreamPair) => new EncryptedChannel(pair, noise(32), options),
+  ];
+  for (const make of makers) {
+    const { near } = bareEnds();
+    assertThrows(
+      () => make(near),
+      TypeError,
+      "Cannot open channel with stalTimeout: it has no such option",
+    );
+    assert(!near.readable.locked && !near.writable.locked);
+  }
+});
+
+Deno.test("Channel over a bare pair says how the peer has left", async () => {
+  const { near, far } = bareEnds();
+  const [gone, left] = [new Channel(near), new Channel(far)];
+  await gone.close();
+  const error = await reasonOf((async () => {
+    for (;;) await left.send(noise(300_000)); // The first may still be taken.
+  })());
+  assertInstanceOf(error, ConnectionLostError);
+  assertStringIncludes(error.message, "Channel was closed");
+  assertInstanceOf(error.cause, StreamClosedError);
 });
 
 for (const kind of ["plain", "batching", "compressing"]) {

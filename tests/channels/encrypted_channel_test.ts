@@ -24,6 +24,8 @@ import {
   StreamError,
   StreamTimeoutError,
 } from "@sluice/sluice";
+import { directionsOf } from "../../streams/byte_stream.ts";
+import { ScriptedStream } from "../streams/_scripted.ts";
 import type { SecureTestOptions } from "../../channels/_secure_handshake.ts";
 import { INITIATOR, KEY, recordTranscript, RESPONDER } from "./_secure.ts";
 import {
@@ -329,6 +331,31 @@ Deno.test("EncryptedChannel does not mind how the transport ends after CLOSE", a
     one.abort();
     other.abort();
   }
+});
+
+Deno.test("EncryptedChannel receives all that was sent though the half close below fails", async () => {
+  const { near, far } = memoryEnds();
+  const { inbound, outbound } = directionsOf(far);
+  const [source, sink] = [inbound.take(), outbound.take()];
+  const fragile = new ScriptedStream({
+    read: async () => await source.next() ?? null,
+    write: (data) => sink.write(data),
+    closeWrite: () => Promise.reject(new Deno.errors.NotConnected("gone")),
+    close: () => far.close(),
+    abort: (reason) => far.abort(reason),
+  });
+  const sending = new EncryptedChannel(near, KEY);
+  const receiving = new EncryptedChannel(fragile, KEY, { highWaterMark: 1 });
+  await Promise.all([sending.ready, receiving.ready]);
+  const messages = around(40_000).map((size) => noise(size));
+  for (const message of messages) await sending.send(message);
+  const ended = sending.writable.close();
+  await receiving.writable.close();
+  for (const message of messages) assertEquals(await receiving.recv(), message);
+  assertEquals(await receiving.recv(), null);
+  await ended;
+  sending.abort();
+  receiving.abort();
 });
 
 Deno.test("EncryptedChannel takes an end without CLOSE for a lost connection, after what was whole", async () => {

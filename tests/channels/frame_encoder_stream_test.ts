@@ -1,8 +1,17 @@
-import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import {
+  assertEquals,
+  assertInstanceOf,
+  assertRejects,
+  assertThrows,
+} from "@std/assert";
 import { concat } from "@std/bytes/concat";
 import { encodeHex } from "@std/encoding/hex";
 import { unzlibSync } from "./_unzlib.ts";
-import { FrameDecoderStream, FrameEncoderStream } from "@sluice/sluice";
+import {
+  BufferOverflowError,
+  FrameDecoderStream,
+  FrameEncoderStream,
+} from "@sluice/sluice";
 import {
   around,
   frameOf,
@@ -85,6 +94,14 @@ Deno.test("FrameEncoderStream takes nothing while nobody reads", async () => {
   await first;
   await reader.read();
   await second;
+});
+
+Deno.test("FrameEncoderStream refuses a message that is longer than a frame can be", async () => {
+  const message = new Uint8Array(1);
+  Object.defineProperty(message, "byteLength", { value: 2 ** 32 });
+  const error = await reasonOf(encode([message]));
+  assertInstanceOf(error, BufferOverflowError);
+  assertEquals([error.size, error.limit], [2 ** 32, 2 ** 32 - 1]);
 });
 
 Deno.test("FrameEncoderStream fails at both ends with one error when given what is no message", async () => {

@@ -145,6 +145,13 @@ Deno.test("connect refuses wrong options before it connects", async () => {
   for (const [options, type] of cases) {
     await assertRejects(() => connect({ port }, options), type);
   }
+  for (const name of ["signal", "timeout", "attempts"]) {
+    await assertRejects(
+      () => connect({ port }, { [name]: 1 }),
+      TypeError,
+      `with ${name}: it goes with what is connected to`,
+    );
+  }
   const targets = [
     [{ port, cwd: "/" }, "connect to a port with cwd"],
     [{ port, caCerts: [] }, "connect to a port with caCerts"],

@@ -16,6 +16,7 @@ import {
   createSocketStream,
   type ErrorInfo,
   serve,
+  type ServeHandler,
   type ServeOptions,
   StreamTimeoutError,
 } from "@sluice/sluice";
@@ -430,6 +431,14 @@ Deno.test("a handshake under way ends with the server, and is no error", async (
   assertEquals(errors, []);
 });
 
+Deno.test("serve is the responder of the handshake", async () => {
+  await using server = serve({ port: 0, key: KEY, onError: () => {} }, echo);
+  const { port } = server.addr;
+  await using stream = await createSocketStream("127.0.0.1", port);
+  const hello = await stream.read(32);
+  assertEquals(hello?.[6], 2); // PROTOCOL.md: the role.
+});
+
 Deno.test("serve refuses wrong options before it listens", () => {
   const cases: [Record<string, unknown>, typeof RangeError][] = [
     [{ maxConnections: 0 }, RangeError],
@@ -440,6 +449,7 @@ Deno.test("serve refuses wrong options before it listens", () => {
     [{ context: new Uint8Array(3) }, TypeError],
     [{ caCerts: ["ca.pem"] }, TypeError],
     [{ maxConnection: 1 }, TypeError],
+    [{ stalTimeout: 1 }, TypeError],
   ];
   for (const [options, type] of cases) {
     assertThrows(
@@ -447,6 +457,11 @@ Deno.test("serve refuses wrong options before it listens", () => {
       type,
     );
   }
+  assertThrows(
+    () => serve({ port: 0 }, undefined as unknown as ServeHandler),
+    TypeError,
+    "handler must be a function",
+  );
   assertThrows(
     () =>
       serve({

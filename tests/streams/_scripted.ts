@@ -9,15 +9,15 @@ export class ScriptedTransport implements ByteTransport {
   /** What the calls wait for, by name. */
   readonly gates: Partial<Record<keyof ByteTransport, Promise<unknown>>> = {};
   /** What reads give; a read waits while there is none. */
-  readonly #chunks: (Uint8Array<ArrayBuffer> | null)[] = [];
+  readonly #chunks: (Uint8Array | null)[] = [];
   #wake: (() => void) | undefined;
 
-  push(...chunks: (Uint8Array<ArrayBuffer> | null)[]): void {
+  push(...chunks: (Uint8Array | null)[]): void {
     this.#chunks.push(...chunks);
     this.#wake?.();
   }
 
-  async read(): Promise<Uint8Array<ArrayBuffer> | null> {
+  async read(): Promise<Uint8Array | null> {
     this.calls.push("read");
     await this.gates.read;
     while (this.#chunks.length === 0) {

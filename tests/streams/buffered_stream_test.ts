@@ -106,6 +106,24 @@ Deno.test("BufferedStream settles a small write before the stream below takes it
   await stream.close();
 });
 
+Deno.test("BufferedStream takes no more than two buffers, however long it goes on", async () => {
+  const buffers = new Set<ArrayBufferLike>();
+  class Spy extends ScriptedTransport {
+    override async write(data: Uint8Array): Promise<void> {
+      buffers.add(data.buffer);
+      await turns();
+    }
+  }
+  await using stream = new BufferedStream(new ScriptedStream(new Spy()));
+  for (let i = 0; i < 60; i++) {
+    await stream.write(bytes(10));
+    if (i % 10 === 4) await stream.flush();
+    if (i % 10 === 9) stream.flush(); // The next goes into the other buffer.
+  }
+  await stream.flush();
+  assertEquals(buffers.size, 2);
+});
+
 Deno.test("BufferedStream flushes at closeWrite, and flush() after it waits for that", async () => {
   const { stream, transport, lengths } = scripted();
   await stream.write(bytes(5));

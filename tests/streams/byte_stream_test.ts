@@ -1,3 +1,4 @@
+import { Channel } from "@sluice/sluice/channels";
 import {
   ConnectionLostError,
   EncryptionError,
@@ -13,6 +14,8 @@ import {
   assertStrictEquals,
 } from "@std/assert";
 import { concat } from "@std/bytes/concat";
+import { directionsOf } from "../../streams/byte_stream.ts";
+import { frameOf } from "../channels/_support.ts";
 import { generator } from "./_random.ts";
 import { failing, ScriptedStream, ScriptedTransport } from "./_scripted.ts";
 import { bytes, rejection, turns } from "./_support.ts";
@@ -169,6 +172,52 @@ Deno.test("What a released reader had asked for is read by the next one", async 
   assertEquals(await third.read(), { done: false, value: bytes(2) });
   assertEquals(await third.read(), { done: false, value: bytes(3) });
   await stream.close();
+});
+
+for (const next of ["read()", "a channel"]) {
+  Deno.test(`What came for a reader that did not ask for it is there for ${next}, in order`, async () => {
+    const { transport, stream } = scripted();
+    const first = stream.readable.getReader();
+    first.read().catch(() => {});
+    await turns();
+    first.releaseLock();
+    const second = stream.readable.getReader(); // Has the lock, and reads nothing.
+    const frames = [frameOf(bytes(1)), frameOf(bytes(2)), frameOf(bytes(3))];
+    transport.push(frames[0]!);
+    await turns();
+    second.releaseLock();
+    transport.push(frames[1]!, frames[2]!);
+    if (next === "read()") {
+      assertEquals(await stream.read(20), concat(frames).subarray(0, 20));
+    } else {
+      const channel = new Channel(stream);
+      for (const size of [1, 2, 3]) {
+        assertEquals(await channel.recv(), bytes(size));
+      }
+    }
+    stream.abort();
+  });
+}
+
+Deno.test("ByteStream of which nobody awaits closeWrite() cannot end the process", async () => {
+  const { transport, stream } = scripted();
+  transport.gates.closeWrite = Promise.withResolvers<void>().promise;
+  stream.closeWrite(); // The close comes first, and it rejects.
+  await stream.close();
+  stream.closeWrite();
+  await turns();
+  await assertRejects(() => stream.closeWrite(), StreamClosedError);
+});
+
+Deno.test("A half close that fails leaves what is still to be read to whoever has the stream for good", async () => {
+  const { transport, stream } = scripted();
+  transport.gates.closeWrite = failing(new Deno.errors.NotConnected("gone"));
+  const { inbound, outbound } = directionsOf(stream);
+  const [source, sink] = [inbound.take(), outbound.take()];
+  await assertRejects(() => sink.close(), ConnectionLostError, "gone");
+  transport.push(bytes(3));
+  assertEquals(await source.next(), bytes(3));
+  stream.abort();
 });
 
 Deno.test("What the platform fails with becomes the cause of a ConnectionLostError", async () => {

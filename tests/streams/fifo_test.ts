@@ -9,8 +9,9 @@ Deno.test("Fifo gives back what an array would", () => {
   for (let n = 0; n < 100_000; n++) {
     const grows = (n / 10_000 | 0) % 2 === 0;
     if (random() < (grows ? 0.7 : 0.3)) {
-      fifo.push(n);
-      model.push(n);
+      const method = n % 100 === 0 ? "unshift" : "push";
+      fifo[method](n);
+      model[method](n);
     } else if (random() < 0.9) {
       assertEquals(fifo.shift(), model.shift());
     } else if (model.length > 0) {
