@@ -1,3 +1,5 @@
+import { typeName } from "../streams/_assert.ts";
+
 /**
  * Refuses what is no message.
  *
@@ -6,7 +8,9 @@
 export function assertMessage(message: Uint8Array, action: string): void {
   if (!(message instanceof Uint8Array)) {
     throw new TypeError(
-      `Cannot ${action} message as it must be a Uint8Array: current type is ${typeof message}`,
+      `Cannot ${action} message as it must be a Uint8Array: current type is ${
+        typeName(message)
+      }`,
     );
   }
 }
@@ -19,7 +23,9 @@ export function assertMessage(message: Uint8Array, action: string): void {
 export function assertChunk(chunk: Uint8Array, action: string): void {
   if (!(chunk instanceof Uint8Array)) {
     throw new TypeError(
-      `Cannot ${action} as each chunk must be a Uint8Array: current type is ${typeof chunk}`,
+      `Cannot ${action} as each chunk must be a Uint8Array: current type is ${
+        typeName(chunk)
+      }`,
     );
   }
 }

@@ -1,4 +1,5 @@
 import { BufferOverflowError, ConnectionLostError } from "../errors.ts";
+import { describeForeignHeader } from "./_foreign_header.ts";
 import {
   FRAME_OVERHEAD,
   HEADER_SIZE,
@@ -267,8 +268,9 @@ export class FrameDecoder {
   }
 
   #overflow(length: number): BufferOverflowError {
+    const hint = describeForeignHeader(length);
     return new BufferOverflowError(
-      `Cannot receive message as its length must be <= ${this.#maxMessageSize}: current length is ${length}`,
+      `Cannot receive message as its length must be <= ${this.#maxMessageSize}: current length is ${length}${hint}`,
       { size: length, limit: this.#maxMessageSize },
     );
   }

@@ -12,7 +12,9 @@ export const HELLO_LENGTH = 32;
 /** How many of them are random, so that no two connections have the same transcript. */
 export const HELLO_RANDOM_LENGTH = 24;
 
-const MAGIC_VERSION_SUITE = new Uint8Array([0x53, 0x4c, 0x53, 0x43, 1, 1]);
+/** What a HELLO begins with. */
+export const MAGIC = "SLSC";
+const MAGIC_VERSION_SUITE = new TextEncoder().encode(`${MAGIC}\x01\x01`);
 const ROLE_OFFSET = 6;
 const FLAGS_OFFSET = 7;
 const AUTO = 0;

@@ -44,15 +44,25 @@ export class Liveness {
     if (limit > 0) {
       this.#watch(
         limit,
-        "receive message",
+        "Cannot receive message as there was no progress",
         received,
         () => receiving() && listening(),
       );
-      this.#watch(limit, "send message", sent, sending);
+      this.#watch(
+        limit,
+        "Cannot send message as there was no progress",
+        sent,
+        sending,
+      );
     }
     if (this.#heartbeat) {
       const { interval, timeout } = this.#heartbeat;
-      this.#watch(timeout, "receive anything", received, listening);
+      this.#watch(
+        timeout,
+        "Cannot receive anything, not even a heartbeat, as the peer was silent",
+        received,
+        listening,
+      );
       this.#detectors.push(
         new StallDetector({
           limit: interval,
@@ -74,14 +84,14 @@ export class Liveness {
 
   #watch(
     limit: number,
-    action: string,
+    what: string,
     progress: () => number,
     active: () => boolean,
   ): void {
     const onStall = () =>
       this.#vitals.fail(
         new StreamTimeoutError(
-          `Cannot ${action} as there was no progress for ${limit} ms`,
+          `${what} for ${limit} ms`,
           { timeout: limit },
         ),
       );

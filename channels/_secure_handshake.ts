@@ -198,10 +198,10 @@ export class SecureHandshake {
       if (done) {
         // Who finds out that the keys differ says nothing, and hangs up.
         const hint = count === HELLO_LENGTH
-          ? ""
-          : " (the peer may have another key or context)";
+          ? "be without a key"
+          : "have another key or context";
         throw new ConnectionLostError(
-          `Cannot finish handshake as the stream ended early: needed ${count} bytes, received ${this.#heldLength}${hint}`,
+          `Cannot finish handshake as the stream ended early: needed ${count} bytes, received ${this.#heldLength} (the peer may ${hint})`,
           { received: this.#heldLength, expected: count },
         );
       }

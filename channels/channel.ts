@@ -1,5 +1,6 @@
 import { BufferOverflowError, StreamClosedError } from "../errors.ts";
 import type { StreamError } from "../errors.ts";
+import { typeName } from "../streams/_assert.ts";
 import type { SignalOptions } from "../streams/byte_stream.ts";
 import type { ByteStreamPair } from "../streams/byte_stream_pair.ts";
 import { DONE, handled, rejected } from "./_handled.ts";
@@ -286,7 +287,9 @@ export class Channel
     if (!(message instanceof Uint8Array)) {
       return {
         reason: new TypeError(
-          `Cannot send message as it must be a Uint8Array: current type is ${typeof message}`,
+          `Cannot send message as it must be a Uint8Array: current type is ${
+            typeName(message)
+          }`,
         ),
       };
     }

@@ -2,6 +2,8 @@ import { delay } from "jsr:@std/async@^1.5.0/delay";
 import { Fifo } from "../streams/_fifo.ts";
 import { StreamClosedError } from "../errors.ts";
 import { establish } from "../streams/_establish.ts";
+import { tlsInfoOf } from "../streams/_conn_info.ts";
+import { ConnTransport } from "../streams/_conn_transport.ts";
 import { handshake } from "../streams/_connect.ts";
 import { toStreamError } from "../streams/_stream_error.ts";
 import { withdrawable } from "../streams/_withdrawable.ts";
@@ -164,7 +166,8 @@ export class Acceptor {
           signal: this.#closing.signal,
         },
       );
-      this.#deliver(new SocketStream(conn));
+      const transport = new ConnTransport(conn);
+      this.#deliver(new SocketStream(transport, await tlsInfoOf(conn)));
     } catch (error) {
       if (!this.closed) this.#report(error, "handshake", info);
       this.vacate();

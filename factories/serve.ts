@@ -1,4 +1,4 @@
-import { assertInteger, assertTime } from "../streams/_assert.ts";
+import { assertInteger, assertTime, typeName } from "../streams/_assert.ts";
 import { assertSettings } from "./_make_channel.ts";
 import type { ChannelSettings } from "./channel_settings.ts";
 import { ChannelServer } from "./_channel_server.ts";
@@ -74,7 +74,9 @@ export function serve(options: ServeOptions, handler: ServeHandler): Server {
   signal?.throwIfAborted();
   if (typeof handler !== "function") {
     throw new TypeError(
-      `Cannot serve as handler must be a function: current type is ${typeof handler}`,
+      `Cannot serve as handler must be a function: current type is ${
+        typeName(handler)
+      }`,
     );
   }
   assertSettings(settings);

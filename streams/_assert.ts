@@ -21,3 +21,11 @@ export function assertTime(name: string, value: number, min = 0): void {
     `Cannot use ${name} as it must be from ${min} to ${MAX_TIME} ms: current value is ${value}`,
   );
 }
+
+/** What `value` is, for a message: the name of its class, or its type. */
+export function typeName(value: unknown): string {
+  if (value === null) return "null";
+  return typeof value === "object"
+    ? value.constructor?.name ?? "object"
+    : typeof value;
+}

@@ -11,6 +11,11 @@ export function assertUnlocked(pair: ByteStreamPair, action: string): void {
   const [readable, writable] = pair instanceof ByteStream
     ? Object.values(directionsOf(pair))
     : [pair.readable, pair.writable];
+  if (!readable || !writable) {
+    throw new TypeError(
+      `Cannot ${action} as the stream must have a readable and a writable`,
+    );
+  }
   const side = readable.locked ? "readable" : writable.locked && "writable";
   if (!side) return;
   throw new TypeError(`Cannot ${action} as ${side} of the stream is locked`);

@@ -2,6 +2,7 @@ import type { Console } from "node:console";
 import type * as diagnostics from "node:diagnostics_channel";
 import type * as net from "node:net";
 import type process from "node:process";
+import type * as util from "node:util";
 import type * as zlib from "node:zlib";
 
 /** The built-in modules that are loaded late. */
@@ -10,6 +11,7 @@ interface Builtins {
   "node:diagnostics_channel": typeof diagnostics;
   "node:net": typeof net;
   "node:process": typeof process;
+  "node:util": typeof util;
   "node:zlib": typeof zlib;
 }
 

@@ -78,9 +78,9 @@ export class ChildProcess implements ByteTransport {
     this.#killTimeout = killTimeout ?? DEFAULT_KILL_TIMEOUT;
     assertTime("killTimeout", this.#killTimeout);
     const [program, ...args] = command;
-    if (program === undefined || program === "") {
+    if (typeof command === "string" || !program) {
       throw new TypeError(
-        "Cannot spawn a process as command must name a program",
+        "Cannot spawn a process as command must be an array that begins with a program",
       );
     }
     try {

@@ -1,8 +1,12 @@
 import { concat } from "jsr:@std/bytes@^1.0.6/concat";
+import { builtin } from "./_builtin.ts";
 import { PipeReader } from "./_pipe_reader.ts";
 
 /** How much of a child's standard error is kept, in bytes. */
 const TAIL_SIZE = 8192;
+
+/** How Deno, Node and others begin the line that names an error. */
+const ERROR = /^\w*error\b.*:/i;
 
 /**
  * Reads the standard error of a child to its end, so that a full pipe never
@@ -29,9 +33,17 @@ export class StderrTail {
     return new TextDecoder().decode(this.#tail.subarray(start));
   }
 
-  /** The last line that is not empty; `""` if there is none. */
+  /**
+   * The last line that is not empty, without colours; `""` if there is none. Where that
+   * is of a stack, which is indented, it is the line that names the error.
+   */
   get lastLine(): string {
-    return this.text.trimEnd().split("\n").at(-1)!.trim();
+    const { stripVTControlCharacters } = builtin("node:util");
+    const lines = stripVTControlCharacters(this.text).trimEnd().split("\n");
+    const last = lines.at(-1)!;
+    const error = /^\s/.test(last) &&
+      lines.findLast((line) => ERROR.test(line));
+    return (error || last).trim();
   }
 
   /** Waits until the text holds one of `texts`; `false` if the pipe ends before. */

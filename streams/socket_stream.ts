@@ -11,6 +11,7 @@ import {
   connectUnix,
   type ConnectUnixOptions,
 } from "./_connect.ts";
+import { infoOf, tlsInfoOf } from "./_conn_info.ts";
 import { ConnTransport } from "./_conn_transport.ts";
 import { TlsClientTransport } from "./_tls_client_transport.ts";
 import type { ByteTransport } from "./byte_transport.ts";
@@ -138,11 +139,8 @@ export class SocketStream extends ByteStream {
     options: ConnectTlsOptions = {},
   ): Promise<SocketStream> {
     const conn = await connectTls(host, port, options);
-    const { alpnProtocol } = await conn.handshake(); // It is done: this asks for its result.
-    return new SocketStream(new TlsClientTransport(new ConnTransport(conn)), {
-      ...infoOf(conn),
-      ...(alpnProtocol !== null && { alpnProtocol }),
-    });
+    const transport = new TlsClientTransport(new ConnTransport(conn));
+    return new SocketStream(transport, await tlsInfoOf(conn));
   }
 
   /**
@@ -163,14 +161,6 @@ export class SocketStream extends ByteStream {
   }
 }
 
-function infoOf(conn: Deno.Conn): StreamInfo {
-  return {
-    transport: transportOf(conn),
-    local: addressOf(conn.localAddr),
-    remote: addressOf(conn.remoteAddr),
-  };
-}
-
 /** Nagle's algorithm is on after a connect and after an accept. */
 function setNoDelay(conn: Deno.Conn, noDelay: boolean): void {
   if (!("setNoDelay" in conn)) return;
@@ -179,20 +169,4 @@ function setNoDelay(conn: Deno.Conn, noDelay: boolean): void {
   } catch {
     // It was reset meanwhile; the first read tells.
   }
-}
-
-function transportOf(conn: Deno.Conn): string {
-  if ("handshake" in conn) return "tls";
-  return conn.localAddr.transport;
-}
-
-function addressOf(address: Deno.Addr): StreamAddress {
-  if ("path" in address) {
-    const path: string | null = address.path; // One end of most has no name.
-    return path === null ? {} : { path };
-  }
-  if ("hostname" in address) {
-    return { hostname: address.hostname, port: address.port };
-  }
-  return {};
 }

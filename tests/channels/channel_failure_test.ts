@@ -375,6 +375,17 @@ Deno.test("Channel refuses a stream of which a side is locked, and locks neither
   }
 });
 
+Deno.test("Channel refuses what is no stream", () => {
+  for (const side of ["readable", "writable"] as const) {
+    const { near } = bareEnds();
+    assertThrows(
+      () => new Channel({ [side]: near[side] } as unknown as ByteStreamPair),
+      TypeError,
+      "Cannot open channel as the stream must have a readable and a writable",
+    );
+  }
+});
+
 Deno.test("Channel locks both sides of the stream that it owns", async () => {
   for (const { near, far } of [bareEnds(), memoryEnds()]) {
     const channel = new Channel(near);
@@ -388,10 +399,19 @@ Deno.test("Channel locks both sides of the stream that it owns", async () => {
 Deno.test("Channel refuses what is no message, and goes on", async () => {
   const pair = manualPair();
   await using channel = new Channel(pair, { maxMessageSize: 100 });
-  for (const wrong of ["text", [1], null, undefined, new ArrayBuffer(3)]) {
+  const wrong: [unknown, string][] = [
+    ["text", "string"],
+    [[1], "Array"],
+    [null, "null"],
+    [undefined, "undefined"],
+    [new ArrayBuffer(3), "ArrayBuffer"],
+    [Object.create(null), "object"],
+  ];
+  for (const [value, type] of wrong) {
     await assertRejects(
-      () => channel.send(wrong as unknown as Uint8Array),
+      () => channel.send(value as Uint8Array),
       TypeError,
+      `must be a Uint8Array: current type is ${type}`,
     );
   }
   const error = await assertRejects(

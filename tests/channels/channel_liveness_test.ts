@@ -129,7 +129,7 @@ clockTest(
     assertEquals(error.timeout, 4000);
     assertEquals(
       error.message,
-      "Cannot receive anything as there was no progress for 4000 ms",
+      "Cannot receive anything, not even a heartbeat, as the peer was silent for 4000 ms",
     );
   },
 );

@@ -12,6 +12,7 @@ import { deadline } from "@std/async/deadline";
 import { concat } from "@std/bytes/concat";
 import { mock } from "node:test";
 import {
+  BufferOverflowError,
   type ByteStreamPair,
   Channel,
   type ChannelOptions,
@@ -452,7 +453,22 @@ Deno.test("EncryptedChannel refuses a plain Channel at its first frame, without 
   const one = new EncryptedChannel(near, KEY);
   const other = new Channel(far);
   await assertRejects(() => one.recv(), StreamError);
-  await assertRejects(() => other.recv(), StreamError);
+  await assertRejects(
+    () => other.recv(),
+    BufferOverflowError,
+    "(the peer encrypts: a key is needed here too)",
+  );
+});
+
+Deno.test("EncryptedChannel says that a peer which ends without a word may be without a key", async () => {
+  const { near, far } = bareEnds();
+  const secure = new EncryptedChannel(near, KEY);
+  await far.writable.close();
+  await assertRejects(
+    () => secure.recv(),
+    ConnectionLostError,
+    "needed 32 bytes, received 0 (the peer may be without a key)",
+  );
 });
 
 Deno.test("EncryptedChannel copies its key and refuses misuse at once", async () => {

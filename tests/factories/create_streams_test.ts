@@ -22,6 +22,7 @@ async function meet(
 ): Promise<ByteStream> {
   await using server = await listener.accept();
   const client = await connecting;
+  assertEquals(server.info.alpnProtocol, client.info.alpnProtocol);
   await client.write(bytes("a"));
   assertEquals(await server.read(1), bytes("a"));
   await server.write(bytes("b"));
@@ -58,6 +59,7 @@ Deno.test("createSslStream connects over TLS, and verifies whom it meets", async
     }),
   );
   assertEquals(stream.info.transport, "tls");
+  assertEquals(stream.info.alpnProtocol, "sluice/1");
 
   const abortion = new AbortController();
   const accepting = listener.accept({ signal: abortion.signal }).catch(

@@ -7,6 +7,7 @@ import {
   assertGreater,
   assertInstanceOf,
   assertLess,
+  assertMatch,
   assertRejects,
   assertStrictEquals,
   assertStringIncludes,
@@ -46,6 +47,8 @@ Deno.test("A command that does not exist is a ConnectionLostError with its cause
 Deno.test("PipeStream.spawn refuses no command and a killTimeout that is no time", async () => {
   await assertRejects(() => PipeStream.spawn([]), TypeError, "command");
   await assertRejects(() => PipeStream.spawn([""]), TypeError, "command");
+  const text = "ls" as unknown as string[]; // JavaScript lets it through.
+  await assertRejects(() => PipeStream.spawn(text), TypeError, "an array");
   for (const killTimeout of [-1, NaN, Infinity]) {
     await assertRejects(
       () => PipeStream.spawn([Deno.execPath(), "--version"], { killTimeout }),
@@ -78,6 +81,26 @@ Deno.test("A child that fails is a ConnectionLostError with its code and its las
   );
   assertStrictEquals(await child.finished, error);
   assertEquals(child.stderr, "first\nout of luck\n\n");
+});
+
+Deno.test("The last words of a child that throws are what it threw, without its stack and colours", async () => {
+  await using child = await spawnDeno(
+    "throw new RangeError('out of luck')",
+    { stderr: "piped", env: { FORCE_COLOR: "1" } },
+  );
+  const error = await assertRejects(() => child.read(1), ConnectionLostError);
+  assertMatch(
+    error.message,
+    /code 1: error: Uncaught .*RangeError: out of luck$/,
+  );
+});
+
+Deno.test("A child that only ends in indented lines is quoted with the last of them", async () => {
+  await using child = await spawnDeno(
+    "console.error('  first\\n  last\\n'); Deno.exit(1)",
+    { stderr: "piped" },
+  );
+  await assertRejects(() => child.read(1), ConnectionLostError, "code 1: last");
 });
 
 Deno.test("What a failing child wrote before is read first", async () => {
