@@ -3,7 +3,7 @@ import { ByteStream } from "../streams/byte_stream.ts";
 import type { ByteStreamPair } from "../streams/byte_stream_pair.ts";
 import { STREAM_CHUNK_SIZE } from "../streams/constants.ts";
 import { CHUNK_CAPACITY } from "./_chunk_pool.ts";
-import { StagedSource } from "./_chunk_stage.ts";
+import { StagedSource } from "./_staged_source.ts";
 import { RecordCipher } from "./_record_cipher.ts";
 import { RecordDecryptor } from "./_record_decryptor.ts";
 import { RecordEncryptor } from "./_record_encryptor.ts";

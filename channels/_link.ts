@@ -16,12 +16,12 @@ import { Inbox } from "./_inbox.ts";
 import { Liveness } from "./_liveness.ts";
 import { Outbox } from "./_outbox.ts";
 import { Pipeline, type PipelineHooks, type Stages } from "./_pipeline.ts";
-import type { StageOpener } from "./_staged_options.ts";
+import type { StageOpener } from "./_stage_opener.ts";
 import { Turn } from "./_turn.ts";
 import { untilQuiet } from "./_until_quiet.ts";
 import { inflate } from "./_zlib.ts";
 import { BatchingStream } from "./batching_stream.ts";
-import type { ChannelConfig } from "./_options.ts";
+import type { ChannelConfig } from "./channel_options.ts";
 
 /** How long a channel that is closed reads on at most, in milliseconds. */
 const MAX_LINGER = 500;

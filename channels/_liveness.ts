@@ -1,6 +1,6 @@
 import { StreamTimeoutError } from "../errors.ts";
 import { LOOKS, StallDetector } from "./_stall_detector.ts";
-import type { HeartbeatOptions } from "./_options.ts";
+import type { HeartbeatOptions } from "./channel_options.ts";
 
 /** What the watch over a channel reads and does. */
 export interface Vitals {

@@ -1,7 +1,7 @@
 import { ConnectionLostError } from "../errors.ts";
 import { inArrayBuffer } from "../streams/_in_array_buffer.ts";
 import { assertChunk } from "./_assert_message.ts";
-import type { ChunkStage, StageSink } from "./_chunk_stage.ts";
+import type { ChunkStage, StageSink } from "./_staged_source.ts";
 import { notAuthentic } from "./_encryption_error.ts";
 import { OrderedResults } from "./_ordered_results.ts";
 import { MAX_RECORDS_IN_WORK } from "./_record.ts";
@@ -37,7 +37,7 @@ export class RecordDecryptor implements ChunkStage {
   readonly goesAhead = true;
 
   /** Whether CLOSE has come, and nothing after it. */
-  get closed(): boolean {
+  get #closed(): boolean {
     return this.#opener.closed && this.#opened.size === 0 &&
       !this.#opened.over && this.#parser.pending === 0;
   }
@@ -109,7 +109,7 @@ export class RecordDecryptor implements ChunkStage {
 
   /** Ends at CLOSE, if that was the last of what has come. */
   #closeIfOver(): void {
-    if (this.closed) this.#sink.end();
+    if (this.#closed) this.#sink.end();
     else if (this.#opener.closed && this.#opened.size === 0) {
       this.#fail(notAuthentic());
     }

@@ -1,6 +1,6 @@
 import { STREAM_CHUNK_SIZE } from "../streams/constants.ts";
 import { assertChunk } from "./_assert_message.ts";
-import type { ChunkStage, StageSink } from "./_chunk_stage.ts";
+import type { ChunkStage, StageSink } from "./_staged_source.ts";
 import { OrderedResults } from "./_ordered_results.ts";
 import {
   CLOSE_REASON_END,

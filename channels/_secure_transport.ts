@@ -5,7 +5,7 @@ import { ByteStream } from "../streams/byte_stream.ts";
 import type { ByteTransport } from "../streams/byte_transport.ts";
 import { recycle } from "./_chunk_pool.ts";
 import { ChunkRelay } from "./_chunk_relay.ts";
-import type { StagedSource } from "./_chunk_stage.ts";
+import type { StagedSource } from "./_staged_source.ts";
 import type { Encryption } from "./_encryption.ts";
 import type { ChunkSink } from "../streams/_chunks.ts";
 import { inboundOf, outboundOf } from "./_ends.ts";

@@ -5,7 +5,7 @@ const MANY_MESSAGES = 32;
 /** ... and from how many bytes. */
 const MANY_BYTES = 16_384;
 /** How long a turn lasts, in milliseconds. */
-const MAX_TIME = 0.5;
+const TURN_TIME = 0.5;
 
 /** The platform's, even where tests put another in its place: all wait in one queue. */
 const nextRound = setImmediate;
@@ -78,7 +78,7 @@ export class Turn {
     const turn = Turn.#waiting.shift()!;
     if (Turn.#waiting.size > 0) nextRound(Turn.#next);
     Turn.#current = turn;
-    turn.#end = performance.now() + MAX_TIME;
+    turn.#end = performance.now() + TURN_TIME;
     const { resolve } = turn.#coming!;
     turn.#coming = undefined;
     resolve();

@@ -1,6 +1,6 @@
 import type { ByteStreamPair } from "../streams/byte_stream_pair.ts";
 import { Channel } from "./channel.ts";
-import type { ChannelOptions } from "./_options.ts";
+import type { ChannelOptions } from "./channel_options.ts";
 
 /** The options that {@linkcode BatchingChannel} adds to those of every channel. */
 export interface BatchingChannelOptions {

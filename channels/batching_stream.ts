@@ -1,8 +1,8 @@
 import { concat } from "jsr:@std/bytes@^1.0.6/concat";
 import { STREAM_CHUNK_SIZE } from "../streams/constants.ts";
-import { assertMessage } from "./_assert_message.ts";
+import { assertChunk } from "./_assert_message.ts";
 import { assertInteger } from "../streams/_assert.ts";
-import { type BatchingOptions, resolveBatching } from "./_options.ts";
+import { type BatchingOptions, resolveBatching } from "./channel_options.ts";
 
 /** Options of a {@linkcode BatchingStream}. */
 export interface BatchingStreamOptions extends BatchingOptions {
@@ -64,7 +64,7 @@ export class BatchingStream extends TransformStream<Uint8Array, Uint8Array> {
       chunk: Uint8Array,
       controller: TransformStreamDefaultController<Uint8Array>,
     ): void {
-      assertMessage(chunk, "batch");
+      assertChunk(chunk, "batch");
       if (chunk.byteLength === 0) {
         release(controller);
         controller.enqueue(chunk);

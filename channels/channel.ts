@@ -8,14 +8,14 @@ import { Link } from "./_link.ts";
 import { messageIterator } from "./_message_iterator.ts";
 import { MessageReadable } from "./_message_readable.ts";
 import { MessageWritable } from "./_message_writable.ts";
-import { openStages, type StagedOptions } from "./_staged_options.ts";
+import { openStages, type StagedOptions } from "./_stage_opener.ts";
 import { deflateIfSmaller } from "./_zlib.ts";
 import {
   type ChannelConfig,
   type ChannelOptions,
   resolveCompression,
   resolveOptions,
-} from "./_options.ts";
+} from "./channel_options.ts";
 
 /** Options of a single {@linkcode Channel.send}. */
 export interface SendOptions extends SignalOptions {

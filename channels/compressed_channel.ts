@@ -1,6 +1,6 @@
 import type { ByteStreamPair } from "../streams/byte_stream_pair.ts";
 import { Channel } from "./channel.ts";
-import type { ChannelOptions, CompressionOptions } from "./_options.ts";
+import type { ChannelOptions, CompressionOptions } from "./channel_options.ts";
 
 /**
  * A channel that compresses what it sends: a preset of {@linkcode Channel}'s

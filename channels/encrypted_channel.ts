@@ -5,9 +5,9 @@ import {
   type SecureTestOptions,
 } from "./_secure_handshake.ts";
 import { openEncryption } from "./_encryption.ts";
-import { openStages, type StagedOptions } from "./_staged_options.ts";
+import { openStages, type StagedOptions } from "./_stage_opener.ts";
 import { Channel } from "./channel.ts";
-import type { ChannelOptions } from "./_options.ts";
+import type { ChannelOptions } from "./channel_options.ts";
 import type { SecureOptions } from "./secure_options.ts";
 
 /**

@@ -2,7 +2,10 @@ import { inArrayBuffer } from "../streams/_in_array_buffer.ts";
 import { assertChunk } from "./_assert_message.ts";
 import { FrameBatch } from "./_frame_batch.ts";
 import { FrameDecoder } from "./_frame_decoder.ts";
-import { assertMaxMessageSize, DEFAULT_MAX_MESSAGE_SIZE } from "./_options.ts";
+import {
+  assertMaxMessageSize,
+  DEFAULT_MAX_MESSAGE_SIZE,
+} from "./channel_options.ts";
 import { inflate } from "./_zlib.ts";
 
 /** Options of a {@linkcode FrameDecoderStream}. */

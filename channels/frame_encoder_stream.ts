@@ -6,7 +6,7 @@ import {
   type CompressionOptions,
   MAX_LENGTH,
   resolveCompression,
-} from "./_options.ts";
+} from "./channel_options.ts";
 import { deflateIfSmaller } from "./_zlib.ts";
 
 /** Options of a {@linkcode FrameEncoderStream}. */

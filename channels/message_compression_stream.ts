@@ -1,5 +1,5 @@
 import { assertMessage } from "./_assert_message.ts";
-import { DEFAULT_COMPRESSION_LEVEL } from "./_options.ts";
+import { DEFAULT_COMPRESSION_LEVEL } from "./channel_options.ts";
 import { assertLevel, deflate } from "./_zlib.ts";
 
 /** Options of a {@linkcode MessageCompressionStream}. */

@@ -1,5 +1,8 @@
 import { assertMessage } from "./_assert_message.ts";
-import { assertMaxMessageSize, DEFAULT_MAX_MESSAGE_SIZE } from "./_options.ts";
+import {
+  assertMaxMessageSize,
+  DEFAULT_MAX_MESSAGE_SIZE,
+} from "./channel_options.ts";
 import { inflate } from "./_zlib.ts";
 
 /** Options of a {@linkcode MessageDecompressionStream}. */

@@ -31,4 +31,4 @@ export {
   DEFAULT_HIGH_WATER_MARK,
   DEFAULT_MAX_MESSAGE_SIZE,
   type HeartbeatOptions,
-} from "./_options.ts";
+} from "./channel_options.ts";

@@ -1,6 +1,6 @@
 import { concat } from "jsr:@std/bytes@^1.0.6/concat";
 import { ChunkRelay } from "./_chunk_relay.ts";
-import { StagedSource } from "./_chunk_stage.ts";
+import { StagedSource } from "./_staged_source.ts";
 import {
   assertRecordArguments,
   type RecordStreamTestOptions,

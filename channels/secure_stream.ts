@@ -105,11 +105,13 @@ export class SecureStream extends ByteStream {
       stream,
       await openEncryption(stream, session, { rekeyInterval }),
     );
-    return new SecureStream(transport, describe(stream));
+    return new SecureStream(transport, secureInfoOf(stream));
   }
 }
 
-function describe(stream: ByteStreamPair & { info?: StreamInfo }): StreamInfo {
+function secureInfoOf(
+  stream: ByteStreamPair & { info?: StreamInfo },
+): StreamInfo {
   const { info } = stream;
   return info
     ? { ...info, transport: `secure+${info.transport}` }

@@ -2,7 +2,7 @@ import {
   DEFAULT_COMPRESSION_LEVEL,
   DEFAULT_COMPRESSION_THRESHOLD,
   DEFAULT_MAX_MESSAGE_SIZE,
-} from "../channels/_options.ts";
+} from "../channels/channel_options.ts";
 import type { ConnectTarget } from "../factories/connect.ts";
 import type { ChannelSettings } from "../factories/channel_settings.ts";
 import type { ListenOptions } from "../factories/listen_options.ts";

@@ -1,4 +1,4 @@
-import { resolveOptions } from "../channels/_options.ts";
+import { resolveOptions } from "../channels/channel_options.ts";
 import { assertSecureArguments } from "../channels/_secure_handshake.ts";
 import { Channel } from "../channels/channel.ts";
 import { EncryptedChannel } from "../channels/encrypted_channel.ts";

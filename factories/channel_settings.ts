@@ -1,4 +1,4 @@
-import type { ChannelOptions } from "../channels/_options.ts";
+import type { ChannelOptions } from "../channels/channel_options.ts";
 import type { SecureOptions } from "../channels/secure_options.ts";
 
 /** Which channel `connect` and `serve` make of a connection. */

@@ -1,8 +1,4 @@
-import {
-  ByteStream,
-  type StreamAddress,
-  type StreamInfo,
-} from "./byte_stream.ts";
+import { ByteStream, type StreamInfo } from "./byte_stream.ts";
 import {
   type ConnectOptions,
   connectTcp,

@@ -6,6 +6,7 @@ import {
   assertRejects,
   assertThrows,
 } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { concat } from "@std/bytes/concat";
 import { mock } from "node:test";
 import {
@@ -210,16 +211,19 @@ Deno.test("BatchingChannel leaves no timer when it fails with a batch held", asy
 
 Deno.test("BatchingChannel survives a stream that fails while a batch is held", async () => {
   // The timer of a batch must not fire into a stage that has failed.
-  const pair = manualPair({ write: () => Promise.reject(new Error("broken")) });
+  const pair = manualPair();
   const channel = new BatchingChannel(pair, {
-    batchTimeout: 5,
+    batchTimeout: 15,
     batchSize: 100,
   });
   await channel.send(noise(1));
+  await settle();
+  pair.source.error(new Error("broken"));
   const failure = await channel.finished;
   assertInstanceOf(failure, Error);
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await delay(30);
   assertEquals(await reasonOf(channel.send(noise(1))), failure);
+  assertEquals(pair.written, []); // It was held.
 });
 
 Deno.test("BatchingChannel saves nine writes of ten", async () => {

@@ -307,8 +307,8 @@ Deno.test("ChannelPool closes a channel that has reached maxAge, once it is idle
   await using factory = new Factory();
   const { connect } = factory;
   await using pool = new ChannelPool({ connect, maxAge: 200 });
-  const until = performance.now() + 201;
   const old = await pool.acquire();
+  const until = performance.now() + 201;
   while (performance.now() < until) await turn();
   assert(!old.channel.closed);
   await old.release();

@@ -1,6 +1,6 @@
 import type { ByteStreamPair } from "../streams/byte_stream_pair.ts";
 import type { Stages } from "./_pipeline.ts";
-import type { ChannelOptions } from "./_options.ts";
+import type { ChannelOptions } from "./channel_options.ts";
 
 /**
  * Opens the stages of a channel that must talk to the peer first, as encryption
