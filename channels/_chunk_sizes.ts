@@ -67,6 +67,6 @@ export function chunkSizes(
   const sizes = transport === "tcp" || transport === "tls"
     ? TCP_SIZES
     : DEFAULT_SIZES;
-  // The watch sees a write when it is done, so it must not take long.
+  // The watch counts a write only when it is finished, so that none may be long.
   return stallTimeout > 0 ? { ...sizes, sliceSize: STREAM_CHUNK_SIZE } : sizes;
 }

@@ -29,7 +29,7 @@ export interface Encryption extends Lender {
 export interface EncryptionOptions {
   /** After how many records of a direction its key changes; other than the default in tests. */
   readonly rekeyInterval?: number | undefined;
-  /** See {@linkcode ChannelOptions.stallTimeout}: the watch sees a write when it is done. */
+  /** See {@linkcode ChannelOptions.stallTimeout}, which counts a write only when it is finished. */
   readonly stallTimeout?: number | undefined;
 }
 

@@ -64,7 +64,8 @@ export interface SecureSession {
  * itself, and holds the locks of both streams until it is over: then they are
  * free for pipes, or, if it failed, both have ended with the failure.
  *
- * A peer that has not proven itself makes us hold 80 bytes at most.
+ * A peer that has not proven itself makes us hold 80 bytes at most; an initiator also
+ * holds what came in one chunk behind message 2.
  */
 export class SecureHandshake {
   /** Rejects with the one failure, of which both streams have been told. */

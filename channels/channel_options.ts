@@ -47,7 +47,10 @@ export interface BatchingOptions {
 export interface HeartbeatOptions {
   /** The longest time without sending, in milliseconds: before it is up, an empty frame is sent. */
   interval: number;
-  /** After this long without receiving anything, the peer is lost, in milliseconds. */
+  /**
+   * After this long without receiving anything, the peer is lost, in milliseconds. It
+   * is to be several times the `interval` of the peer.
+   */
   timeout: number;
 }
 

@@ -2,7 +2,10 @@
  * TLS where both sides show certificates. The client's side is
  * `createSslStream`. `Deno.listenTls` does not ask for certificates, so that the
  * server is `node:tls`: a channel takes its socket as well, as it takes any pair
- * of web streams.
+ * of web streams. Without `allowHalfOpen` the socket would end when the client ends
+ * its direction, before what is still to be answered. And `node:tls` of Deno 2.9
+ * does not tell the end of a connection on which a write had to wait: the heartbeat,
+ * which both sides need, does.
  *
  * ```sh
  * deno run -A examples/client_certificates.ts FOLDER
@@ -29,19 +32,23 @@ import {
 const folder = Deno.args[0]!;
 const file = (name: string) => join(folder, name);
 
+const heartbeat = { interval: 10_000, timeout: 30_000 };
+
 const server = createServer({
   ca: await Deno.readTextFile(file("ca.pem")),
   cert: await Deno.readTextFile(file("server.pem")),
   key: await Deno.readTextFile(file("server_key.pem")),
   requestCert: true,
   rejectUnauthorized: true,
+  allowHalfOpen: true,
 }, (socket: TLSSocket) => {
   greet(socket).catch((error) => console.error(error.message));
 });
 
 async function greet(socket: TLSSocket): Promise<void> {
   const name = socket.getPeerCertificate().subject.CN;
-  await using channel = new Channel(Duplex.toWeb(socket) as ByteStreamPair);
+  const pair = Duplex.toWeb(socket) as ByteStreamPair;
+  await using channel = new Channel(pair, { heartbeat });
   for await (const message of channel) {
     const text = new TextDecoder().decode(message);
     await channel.send(new TextEncoder().encode(`${text}, ${name}`));
@@ -62,7 +69,7 @@ for (const options of [certificate, {}]) {
       caCerts: [file("ca.pem")],
       ...options,
     });
-    await using channel = new Channel(stream);
+    await using channel = new Channel(stream, { heartbeat });
     await channel.send(new TextEncoder().encode("Hello"));
     const answer = await channel.recv();
     console.log(answer ? new TextDecoder().decode(answer) : "No answer");

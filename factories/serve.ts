@@ -29,7 +29,8 @@ import type { Server } from "./server.ts";
  *   deadline. A handler gets a channel through which messages can flow.
  * - `shutdown()` drains: it waits for the handlers, at most `shutdownTimeout`.
  *
- * With `key` we are the responder. Permissions are those of `listen`.
+ * With `key` we are the responder, unless `role` says otherwise. Permissions are those
+ * of `listen`.
  *
  * @param options Where to listen, the options of every channel, and those of the
  * server.
