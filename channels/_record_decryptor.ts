@@ -59,6 +59,10 @@ export class RecordDecryptor implements ChunkStage {
     );
   }
 
+  drain(): Promise<void> {
+    return this.#opened.below(1);
+  }
+
   stop(): Promise<void> {
     return this.#opened.stop();
   }

@@ -22,6 +22,8 @@ export interface ChunkStage {
   write(chunk: Uint8Array): Promise<void> | undefined;
   /** The input has ended; settles when all has come out. */
   end(): Promise<void>;
+  /** The input has failed; settles when all has come out that came before. Without it that is dropped. */
+  drain?(): Promise<void>;
   /** Gives up; settles when nothing is under way any more. */
   stop(): Promise<void>;
 }
@@ -150,6 +152,7 @@ export class StagedSource implements ChunkSource<ArrayBuffer>, StageSink {
           chunk = await this.#source.next();
         } catch (error) {
           if (this.#over) return; // It is all the same then how the source ends.
+          await this.#stage.drain?.();
           throw error;
         }
         if (this.#failed) return;

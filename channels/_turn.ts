@@ -4,11 +4,18 @@ import { Fifo } from "../streams/_fifo.ts";
 const MANY_MESSAGES = 32;
 /** ... and from how many bytes. */
 const MANY_BYTES = 16_384;
+/** After how many chunks with less: in memory all of them may come and go in one round. */
+const MANY_CHUNKS = 1000;
 /** How long a turn lasts, in milliseconds. */
 const TURN_TIME = 0.5;
+/** In how many rounds of the event loop the runtime looks for what has arrived, ... */
+const ROUNDS = 61;
+/** ... and for how long turns may keep it from that, in milliseconds. */
+const MAX_HOLD = 50;
 
-/** The platform's, even where tests put another in its place: all wait in one queue. */
+/** The platform's, even where tests put others in their place: all wait in one queue. */
 const nextRound = setImmediate;
+const afterPause = setTimeout;
 
 /**
  * Gives the work of one connection a turn of the event loop to itself, for a while.
@@ -22,19 +29,37 @@ const nextRound = setImmediate;
  * once. With 1000 connections messages of 64 bytes are 1.8 times as fast as with all
  * turns in one round, those of 1 KiB 1.4 times.
  *
- * A turn is short, as the runtime looks for what else has arrived, and for timers,
- * only each 61st round while there is always something to do. Beside a connection
- * that never pauses others get an answer after 30 ms, and without turns after 300.
+ * A turn is short, as the runtime looks for what else has arrived only each 61st round
+ * while there is always something to do. Beside a connection that never pauses others
+ * get an answer after 30 ms, and without turns after 300. Where the work for one message
+ * takes longer than a turn, as to compress a large one does, there is a pause now and
+ * then, so that the runtime looks.
  */
 export class Turn {
   /** Whose turn it is, or was last, of all connections. */
   static #current: Turn | undefined;
   /** Who waits for one. */
   static readonly #waiting = new Fifo<Turn>();
+  /** Whether turns follow each other. */
+  static #running = false;
+  /** When, and how many turns ago, the runtime has surely looked for what has arrived. */
+  static #lookedAt = 0;
+  static #turnsSince = 0;
+  static #looks = 0;
 
   #coming: PromiseWithResolvers<void> | undefined;
   /** When the current turn is over. */
   #end = 0;
+  /** How many chunks there were since. */
+  #chunks = 0;
+
+  /**
+   * How often the runtime has surely looked for what has arrived since turns follow each
+   * other; `undefined` if none do, and it looks all the time.
+   */
+  static get looks(): number | undefined {
+    return Turn.#running ? Turn.#looks : undefined;
+  }
 
   /** Whether it waits for one. */
   get isComing(): boolean {
@@ -54,11 +79,12 @@ export class Turn {
     if (Turn.#current === this && performance.now() < this.#end) {
       return undefined;
     }
-    const isMuch = messages >= MANY_MESSAGES || bytes >= MANY_BYTES;
+    const isMuch = messages >= MANY_MESSAGES || bytes >= MANY_BYTES ||
+      ++this.#chunks >= MANY_CHUNKS;
     if (isMuch && !this.#coming) {
       this.#coming = Promise.withResolvers();
       Turn.#waiting.push(this);
-      if (Turn.#waiting.size === 1) nextRound(Turn.#next);
+      if (!Turn.#running) Turn.#start();
     }
     return this.#coming?.promise;
   }
@@ -74,13 +100,38 @@ export class Turn {
     return Turn.#current === this ? undefined : this.take(messages, 0);
   }
 
+  static #start(): void {
+    Turn.#running = true;
+    Turn.#look(performance.now());
+    nextRound(Turn.#next);
+  }
+
   static #next(): void {
-    const turn = Turn.#waiting.shift()!;
-    if (Turn.#waiting.size > 0) nextRound(Turn.#next);
+    const turn = Turn.#waiting.shift();
+    if (turn === undefined) {
+      Turn.#running = false;
+      return;
+    }
+    const now = performance.now();
+    if (++Turn.#turnsSince > ROUNDS) Turn.#look(now);
+    if (now - Turn.#lookedAt < MAX_HOLD) nextRound(Turn.#next);
+    else afterPause(Turn.#nextAfterPause, 0);
     Turn.#current = turn;
-    turn.#end = performance.now() + TURN_TIME;
+    turn.#end = now + TURN_TIME;
+    turn.#chunks = 0;
     const { resolve } = turn.#coming!;
     turn.#coming = undefined;
     resolve();
+  }
+
+  static #nextAfterPause(): void {
+    Turn.#look(performance.now());
+    Turn.#next();
+  }
+
+  static #look(now: number): void {
+    Turn.#lookedAt = now;
+    Turn.#turnsSince = 0;
+    Turn.#looks++;
   }
 }

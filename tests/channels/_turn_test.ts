@@ -166,6 +166,28 @@ Deno.test("Channel leaves timers their place while much is sent in memory", asyn
   await far.close();
 });
 
+function nextRound(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Two ends of a bare connection, so that only the runtime reads. */
+async function connsOverTcp() {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const [near, far] = await Promise.all([
+    Deno.connect({ hostname: "127.0.0.1", port: listener.addr.port }),
+    listener.accept(),
+  ]);
+  return {
+    near,
+    far,
+    [Symbol.asyncDispose]() {
+      near.close();
+      far.close();
+      return Promise.resolve();
+    },
+  };
+}
+
 /** Has `count` turns to come before any that is asked for later; settles with the last. */
 async function othersFirst(count: number, busyFor = 0): Promise<void> {
   await Promise.all(Array.from({ length: count }, async () => {
@@ -174,6 +196,41 @@ async function othersFirst(count: number, busyFor = 0): Promise<void> {
     while (performance.now() < start + busyFor);
   }));
 }
+
+Deno.test("Turns in which much is done let the runtime look for what has arrived", async () => {
+  await using pair = await connsOverTcp();
+  const others = othersFirst(100, 5);
+  const read = pair.far.read(new Uint8Array(1));
+  await nextRound();
+  const start = performance.now();
+  await pair.near.write(new Uint8Array(1));
+  await read;
+  assertLess(performance.now() - start, 200); // In 61 rounds it would take 305 ms.
+  await others;
+});
+
+Deno.test("Turn tells that the runtime looks all the time while there are none", async () => {
+  assertEquals(Turn.looks, undefined);
+  const others = othersFirst(200);
+  const before = Turn.looks;
+  await others;
+  assertLess(before!, Turn.looks!); // Each 61st round.
+  while (Turn.looks !== undefined) await nextRound();
+});
+
+Deno.test("Channel leaves timers their place while there is a ping-pong in memory", async () => {
+  const { near, far } = await channelsOver(memoryEnds());
+  let due = false;
+  const timer = setTimeout(() => due = true, 0);
+  let rounds = 0;
+  for (; rounds < 100_000 && !due; rounds++) {
+    await near.send(noise(1));
+    await far.recv();
+  }
+  clearTimeout(timer);
+  assertLess(rounds, 100_000);
+  await Promise.all([near.close(), far.close()]);
+});
 
 Deno.test("Turn comes even if a test replaces setImmediate", async () => {
   const original = globalThis.setImmediate;

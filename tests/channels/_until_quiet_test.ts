@@ -1,5 +1,6 @@
 import { assert, assertLess } from "@std/assert";
 import { delay } from "@std/async/delay";
+import { Turn } from "../../channels/_turn.ts";
 import { untilQuiet } from "../../channels/_until_quiet.ts";
 
 const never = new AbortController().signal;
@@ -31,4 +32,36 @@ Deno.test("untilQuiet settles at its limit and at an abort, whatever goes on", a
   await quiet;
   assertLess(performance.now() - start, 2000);
   clearInterval(busy);
+});
+
+Deno.test("untilQuiet does not take a peer for silent that the turns of others keep it from reading", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  using near = await Deno.connect({
+    hostname: "127.0.0.1",
+    port: listener.addr.port,
+  });
+  using far = await listener.accept();
+  let received = 0;
+  const reading = (async () => {
+    const buffer = new Uint8Array(1000);
+    for (let n; (n = await far.read(buffer)) !== null;) received += n;
+  })();
+  const sending = setInterval(() => near.write(new Uint8Array(1)), 4);
+  const abort = new AbortController();
+  let settled = false;
+  const quiet = untilQuiet(() => received, 60_000, abort.signal)
+    .then(() => settled = true);
+  const start = performance.now();
+  await Promise.all(Array.from({ length: 500 }, async () => {
+    await new Turn().take(1000, 0);
+    const begun = performance.now();
+    while (performance.now() < begun + 0.7);
+  }));
+  assertLess(200, performance.now() - start);
+  assert(!settled);
+  abort.abort();
+  await quiet;
+  clearInterval(sending);
+  await near.closeWrite();
+  await reading;
 });

@@ -19,6 +19,7 @@ import {
   ConnectionLostError,
   EncryptedChannel,
   EncryptionError,
+  PipeStream,
   type SecureOptions,
   SecureStream,
   StreamClosedError,
@@ -358,6 +359,49 @@ Deno.test("EncryptedChannel receives all that was sent though the half close bel
   sending.abort();
   receiving.abort();
 });
+
+for (const size of [1000, 30_000, 60_000]) {
+  Deno.test(`EncryptedChannel receives messages of ${size} bytes that had arrived whole before the connection was reset`, async () => {
+    const [near, far] = PipeStream.createPair({ bufferSize: 1_000_000 });
+    const { inbound, outbound } = directionsOf(far);
+    const [source, sink] = [inbound.take(), outbound.take()];
+    let total: Promise<number> | undefined; // Of all that comes before the reset.
+    let reset = false;
+    const fragile = new ScriptedStream({
+      async read() {
+        if (reset) throw new Deno.errors.ConnectionReset("reset");
+        let arrived = (await source.next())!;
+        if (total === undefined) return arrived;
+        while (arrived.byteLength < await total) {
+          arrived = concat([arrived, (await source.next())!]);
+        }
+        reset = true;
+        return arrived;
+      },
+      write: (data) => sink.write(data),
+      closeWrite: () => sink.close(),
+      close: () => far.close(),
+      abort: (reason) => far.abort(reason),
+    });
+    const sending = new EncryptedChannel(near, KEY);
+    const receiving = new EncryptedChannel(fragile, KEY);
+    await Promise.all([sending.ready, receiving.ready]);
+    await sending.send(noise(1));
+    assertEquals(await receiving.recv(), noise(1));
+
+    const sent = Promise.withResolvers<number>();
+    total = sent.promise;
+    const before = sending.stats.bytesSent;
+    for (let n = 0; n < 6; n++) await sending.send(noise(size, n));
+    await sending.flush();
+    sent.resolve(sending.stats.bytesSent - before);
+    for (let n = 0; n < 6; n++) {
+      assertEquals(await receiving.recv(), noise(size, n));
+    }
+    await assertRejects(() => receiving.recv(), ConnectionLostError, "reset");
+    sending.abort();
+  });
+}
 
 Deno.test("EncryptedChannel takes an end without CLOSE for a lost connection, after what was whole", async () => {
   const options: SecureTestOptions = {};
