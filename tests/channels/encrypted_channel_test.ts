@@ -365,13 +365,13 @@ for (const size of [1000, 30_000, 60_000]) {
     const [near, far] = PipeStream.createPair({ bufferSize: 1_000_000 });
     const { inbound, outbound } = directionsOf(far);
     const [source, sink] = [inbound.take(), outbound.take()];
-    let total: Promise<number> | undefined; // Of all that comes before the reset.
+    let total: Promise<number> | null = null; // Of all that comes before the reset.
     let reset = false;
     const fragile = new ScriptedStream({
       async read() {
         if (reset) throw new Deno.errors.ConnectionReset("reset");
         let arrived = (await source.next())!;
-        if (total === undefined) return arrived;
+        if (total === null) return arrived;
         while (arrived.byteLength < await total) {
           arrived = concat([arrived, (await source.next())!]);
         }
