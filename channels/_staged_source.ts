@@ -151,8 +151,8 @@ export class StagedSource implements ChunkSource<ArrayBuffer>, StageSink {
         try {
           chunk = await this.#source.next();
         } catch (error) {
-          if (this.#over) return; // It is all the same then how the source ends.
           await this.#stage.drain?.();
+          if (this.#over) return; // It is all the same then how the source ends.
           throw error;
         }
         if (this.#failed) return;

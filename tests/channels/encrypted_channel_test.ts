@@ -360,8 +360,15 @@ Deno.test("EncryptedChannel receives all that was sent though the half close bel
   receiving.abort();
 });
 
-for (const size of [1000, 30_000, 60_000]) {
-  Deno.test(`EncryptedChannel receives messages of ${size} bytes that had arrived whole before the connection was reset`, async () => {
+for (
+  const [size, ends] of [
+    [1000, false],
+    [30_000, false],
+    [30_000, true],
+    [60_000, false],
+  ] as const
+) {
+  Deno.test(`EncryptedChannel receives messages of ${size} bytes that had arrived whole${ends ? ", and the end," : ""} before the connection was reset`, async () => {
     const [near, far] = PipeStream.createPair({ bufferSize: 1_000_000 });
     const { inbound, outbound } = directionsOf(far);
     const [source, sink] = [inbound.take(), outbound.take()];
@@ -393,13 +400,18 @@ for (const size of [1000, 30_000, 60_000]) {
     total = sent.promise;
     const before = sending.stats.bytesSent;
     for (let n = 0; n < 6; n++) await sending.send(noise(size, n));
-    await sending.flush();
+    if (ends) await sending.writable.close();
+    else await sending.flush();
     sent.resolve(sending.stats.bytesSent - before);
     for (let n = 0; n < 6; n++) {
       assertEquals(await receiving.recv(), noise(size, n));
     }
-    await assertRejects(() => receiving.recv(), ConnectionLostError, "reset");
+    if (ends) assertEquals(await receiving.recv(), null);
+    else {
+      await assertRejects(() => receiving.recv(), ConnectionLostError, "reset");
+    }
     sending.abort();
+    receiving.abort();
   });
 }
 
