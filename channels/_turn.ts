@@ -4,8 +4,10 @@ import { Fifo } from "../streams/_fifo.ts";
 const MANY_MESSAGES = 32;
 /** ... and from how many bytes. */
 const MANY_BYTES = 16_384;
-/** After how many chunks with less: in memory all of them may come and go in one round. */
-const MANY_CHUNKS = 1000;
+/** For how long there may be less without one, in milliseconds: in memory one round could go on for ever. */
+const MAX_WITHOUT = 10;
+/** That is looked at for each 8th chunk. */
+const CHUNKS_MASK = 7;
 /** How long a turn lasts, in milliseconds. */
 const TURN_TIME = 0.5;
 /** In how many rounds of the event loop the runtime looks for what has arrived, ... */
@@ -45,21 +47,11 @@ export class Turn {
   /** When, and how many turns ago, the runtime has surely looked for what has arrived. */
   static #lookedAt = 0;
   static #turnsSince = 0;
-  static #looks = 0;
 
   #coming: PromiseWithResolvers<void> | undefined;
   /** When the current turn is over. */
   #end = 0;
-  /** How many chunks there were since. */
   #chunks = 0;
-
-  /**
-   * How often the runtime has surely looked for what has arrived since turns follow each
-   * other; `undefined` if none do, and it looks all the time.
-   */
-  static get looks(): number | undefined {
-    return Turn.#running ? Turn.#looks : undefined;
-  }
 
   /** Whether it waits for one. */
   get isComing(): boolean {
@@ -80,7 +72,7 @@ export class Turn {
       return undefined;
     }
     const isMuch = messages >= MANY_MESSAGES || bytes >= MANY_BYTES ||
-      ++this.#chunks >= MANY_CHUNKS;
+      this.#isDue();
     if (isMuch && !this.#coming) {
       this.#coming = Promise.withResolvers();
       Turn.#waiting.push(this);
@@ -98,6 +90,12 @@ export class Turn {
    */
   send(messages: number): Promise<void> | undefined {
     return Turn.#current === this ? undefined : this.take(messages, 0);
+  }
+
+  /** Whether it has been too long without one. */
+  #isDue(): boolean {
+    this.#chunks = (this.#chunks + 1) & CHUNKS_MASK;
+    return this.#chunks === 0 && performance.now() > this.#end + MAX_WITHOUT;
   }
 
   static #start(): void {
@@ -118,7 +116,6 @@ export class Turn {
     else afterPause(Turn.#nextAfterPause, 0);
     Turn.#current = turn;
     turn.#end = now + TURN_TIME;
-    turn.#chunks = 0;
     const { resolve } = turn.#coming!;
     turn.#coming = undefined;
     resolve();
@@ -132,6 +129,5 @@ export class Turn {
   static #look(now: number): void {
     Turn.#lookedAt = now;
     Turn.#turnsSince = 0;
-    Turn.#looks++;
   }
 }

@@ -58,6 +58,7 @@ export class BatchingChannel extends Channel {
     super(stream, {
       ...others,
       batching: {
+        ...given,
         size: batchSize ?? given.size,
         timeout: batchTimeout ?? given.timeout,
       },

@@ -39,8 +39,8 @@ export class BatchingStream extends TransformStream<Uint8Array, Uint8Array> {
    * @throws {RangeError} if an option is out of its range.
    */
   constructor(options: BatchingStreamOptions = {}) {
-    const { size, timeout } = resolveBatching(options);
-    const { bytes = STREAM_CHUNK_SIZE, weigh = () => 1 } = options;
+    const { bytes = STREAM_CHUNK_SIZE, weigh = () => 1, ...when } = options;
+    const { size, timeout } = resolveBatching(when);
     assertInteger("batch bytes", bytes, 1);
     let held: Uint8Array[] = [];
     let heldBytes = 0;

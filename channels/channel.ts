@@ -94,7 +94,7 @@ export class Channel
    * @param stream Any pair of byte streams.
    * @param options Limits, compression, batching, deadlines.
    * @throws {RangeError} if an option is out of its range.
-   * @throws {TypeError} if a side of the stream is locked.
+   * @throws {TypeError} if an option is unknown, or a side of the stream is locked.
    */
   constructor(stream: ByteStreamPair, options?: ChannelOptions) {
     this.#config = options ? resolveOptions(options) : DEFAULTS;

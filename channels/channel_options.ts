@@ -126,6 +126,8 @@ export function resolveOptions({
   assertTime("stallTimeout", stallTimeout);
   assertTime("closeTimeout", closeTimeout);
   if (heartbeat) {
+    const { interval: _interval, timeout: _timeout, ...others } = heartbeat;
+    refuseOptions("watch the connection", others);
     assertTime("heartbeat.interval", heartbeat.interval, 1);
     assertTime("heartbeat.timeout", heartbeat.timeout, 1);
   }
@@ -144,7 +146,9 @@ export function resolveOptions({
 export function resolveCompression({
   level = DEFAULT_COMPRESSION_LEVEL,
   threshold = DEFAULT_COMPRESSION_THRESHOLD,
+  ...rest
 }: CompressionOptions): Required<CompressionOptions> {
+  refuseOptions("compress messages", rest);
   assertLevel(level);
   assertInteger("threshold", threshold, 0);
   return { level, threshold };
@@ -154,7 +158,9 @@ export function resolveCompression({
 export function resolveBatching({
   size = DEFAULT_BATCH_SIZE,
   timeout = DEFAULT_BATCH_TIMEOUT,
+  ...rest
 }: BatchingOptions): Required<BatchingOptions> {
+  refuseOptions("batch messages", rest);
   assertInteger("batch size", size, 1);
   assertTime("batch timeout", timeout);
   return { size, timeout };
@@ -170,4 +176,16 @@ export const MAX_LENGTH = 2 ** 32 - 1;
 
 const OF_TARGET = "it goes with what is connected to, not with the channel";
 
-const REASONS = { signal: OF_TARGET, timeout: OF_TARGET, attempts: OF_TARGET };
+const REASONS = {
+  hostname: OF_TARGET,
+  port: OF_TARGET,
+  path: OF_TARGET,
+  command: OF_TARGET,
+  tls: OF_TARGET,
+  signal: OF_TARGET,
+  timeout: OF_TARGET,
+  attempts: OF_TARGET,
+  noDelay: OF_TARGET,
+  keepAlive: OF_TARGET,
+  ipv6: OF_TARGET,
+};

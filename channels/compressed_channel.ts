@@ -48,6 +48,7 @@ export class CompressedChannel extends Channel {
     super(stream, {
       ...others,
       compression: {
+        ...given,
         level: level ?? given.level,
         threshold: threshold ?? given.threshold,
       },

@@ -13,7 +13,10 @@ export function refuseOptions(
 ): void {
   const [name] = Object.keys(rest).filter((name) => rest[name] !== undefined);
   if (name === undefined) return;
-  const reason = reasons[name] ?? REASONS[name] ?? "it has no such option";
+  const known = { ...REASONS, ...reasons };
+  const reason = Object.hasOwn(known, name)
+    ? known[name]
+    : "it has no such option";
   throw new TypeError(`Cannot ${action} with ${name}: ${reason}`);
 }
 

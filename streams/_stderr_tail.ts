@@ -6,7 +6,12 @@ import { PipeReader } from "./_pipe_reader.ts";
 const TAIL_SIZE = 8192;
 
 /** How Deno, Node and others begin the line that names an error. */
-const ERROR = /^\w*error\b.*:/i;
+const ERROR = /^(Uncaught )?\w*error\b.*:/i;
+/** What may come below that line: the source, the stack, and properties of the error. */
+const DETAIL = /^(\s|}|$)/;
+const MARK = /^\s*\^+\s*$/;
+/** What Node says last. */
+const NODE_VERSION = /\nNode\.js v\S+\s*$/;
 
 /**
  * Reads the standard error of a child to its end, so that a full pipe never
@@ -39,11 +44,14 @@ export class StderrTail {
    */
   get lastLine(): string {
     const { stripVTControlCharacters } = builtin("node:util");
-    const lines = stripVTControlCharacters(this.text).trimEnd().split("\n");
+    const text = stripVTControlCharacters(this.text);
+    const lines = text.replace(NODE_VERSION, "").trimEnd().split("\n");
     const last = lines.at(-1)!;
-    const error = /^\s/.test(last) &&
-      lines.findLast((line) => ERROR.test(line));
-    return (error || last).trim();
+    const told = lines.findLast((line, i) =>
+      // A line of the source has a mark below it.
+      !DETAIL.test(line) && !MARK.test(lines[i + 1] ?? "")
+    );
+    return (told !== undefined && ERROR.test(told) ? told : last).trim();
   }
 
   /** Waits until the text holds one of `texts`; `false` if the pipe ends before. */

@@ -209,26 +209,19 @@ Deno.test("Turns in which much is done let the runtime look for what has arrived
   await others;
 });
 
-Deno.test("Turn tells that the runtime looks all the time while there are none", async () => {
-  assertEquals(Turn.looks, undefined);
-  const others = othersFirst(200);
-  const before = Turn.looks;
-  await others;
-  assertLess(before!, Turn.looks!); // Each 61st round.
-  while (Turn.looks !== undefined) await nextRound();
-});
-
 Deno.test("Channel leaves timers their place while there is a ping-pong in memory", async () => {
   const { near, far } = await channelsOver(memoryEnds());
   let due = false;
   const timer = setTimeout(() => due = true, 0);
-  let rounds = 0;
-  for (; rounds < 100_000 && !due; rounds++) {
+  const start = performance.now();
+  while (performance.now() < start + 1000 && !due) {
     await near.send(noise(1));
     await far.recv();
+    const begun = performance.now();
+    while (performance.now() < begun + 1); // Some work for each message.
   }
   clearTimeout(timer);
-  assertLess(rounds, 100_000);
+  assert(due);
   await Promise.all([near.close(), far.close()]);
 });
 

@@ -11,12 +11,14 @@ import { concat } from "@std/bytes/concat";
 import { createServer, type Socket } from "node:net";
 import {
   BatchingChannel,
+  type BatchingOptions,
   BufferOverflowError,
   type ByteStreamPair,
   Channel,
   type ChannelOptions,
   CompressedChannel,
   CompressionError,
+  type CompressionOptions,
   ConnectionLostError,
   EncryptedChannel,
   SocketStream,
@@ -466,6 +468,29 @@ Deno.test("Channel and its presets refuse options that they do not know", () => 
     );
     assert(!near.readable.locked && !near.writable.locked);
   }
+});
+
+Deno.test("Channel refuses what it does not know within its options, and says what is for the target", () => {
+  const wrong: [unknown, string][] = [
+    [{ compression: { lvl: 1 } }, "Cannot compress messages with lvl"],
+    [{ batching: { batchSize: 5 } }, "Cannot batch messages with batchSize"],
+    [
+      { heartbeat: { interval: 1, timeout: 2, foo: 1 } },
+      "Cannot watch the connection with foo",
+    ],
+    [{ noDelay: true }, "noDelay: it goes with what is connected to"],
+    [{ tls: true }, "tls: it goes with what is connected to"],
+    [{ toString: 1 }, "toString: it has no such option"],
+  ];
+  for (const [options, message] of wrong) {
+    const make = () => new Channel(bareEnds().near, options as ChannelOptions);
+    assertThrows(make, TypeError, message);
+  }
+  const compression = { lvl: 1 } as CompressionOptions;
+  const batching = { batchSize: 1 } as BatchingOptions;
+  const { near } = bareEnds();
+  assertThrows(() => new CompressedChannel(near, { compression }), TypeError);
+  assertThrows(() => new BatchingChannel(near, { batching }), TypeError);
 });
 
 Deno.test("Channel over a bare pair says how the peer has left", async () => {

@@ -95,6 +95,39 @@ Deno.test("The last words of a child that throws are what it threw, without its 
   );
 });
 
+const LAST_WORDS: [stderr: string, told: string][] = [
+  [
+    "/app/boom.cjs:1\nthrow new TypeError('boom')\n^\n\nTypeError: boom\n    at Object.<anonymous> (/app/boom.cjs:1:7)\n\nNode.js v20.20.2\n",
+    "TypeError: boom",
+  ],
+  [
+    "Error: boom\n    at Module._compile (node:internal/modules/cjs/loader:1)\n{\n  code: 7\n}\n",
+    "}",
+  ],
+  ["Error: boom\n    at one (two:1) {\n  code: 7\n}\n", "Error: boom"],
+  [
+    'Traceback (most recent call last):\n  File "a.py", line 1\nValueError: boom\n',
+    "ValueError: boom",
+  ],
+  ["error: step 1 was tried again: fine\nbye\n  usage: x\n", "usage: x"],
+  ["\x1b[31merror\x1b[0m: red\n  more\n", "error: red"],
+];
+for (const [stderr, told] of LAST_WORDS) {
+  Deno.test(`The last words of ${JSON.stringify(stderr)} are ${JSON.stringify(told)}`, async () => {
+    await using child = await spawnDeno(
+      `Deno.stderr.writeSync(new TextEncoder().encode(${
+        JSON.stringify(stderr)
+      })); Deno.exit(1)`,
+      { stderr: "piped" },
+    );
+    const error = await assertRejects(() => child.read(1), ConnectionLostError);
+    assertEquals(
+      error.message,
+      `Cannot read as the child process exited with code 1: ${told}`,
+    );
+  });
+}
+
 Deno.test("A child that only ends in indented lines is quoted with the last of them", async () => {
   await using child = await spawnDeno(
     "console.error('  first\\n  last\\n'); Deno.exit(1)",
