@@ -15,9 +15,8 @@ const ROUNDS = 61;
 /** ... and for how long turns may keep it from that, in milliseconds. */
 const MAX_HOLD = 50;
 
-/** The platform's, even where tests put others in their place: all wait in one queue. */
+/** The platform's, even where tests put another in its place: all wait in one queue. */
 const nextRound = setImmediate;
-const afterPause = setTimeout;
 
 /**
  * Gives the work of one connection a turn of the event loop to itself, for a while.
@@ -34,8 +33,8 @@ const afterPause = setTimeout;
  * A turn is short, as the runtime looks for what else has arrived only each 61st round
  * while there is always something to do. Beside a connection that never pauses others
  * get an answer after 30 ms, and without turns after 300. Where the work for one message
- * takes longer than a turn, as to compress a large one does, there is a pause now and
- * then, so that the runtime looks.
+ * takes longer than a turn, as to compress a large one does, there are rounds without a
+ * turn now and then, which take no time, so that the runtime looks.
  */
 export class Turn {
   /** Whose turn it is, or was last, of all connections. */
@@ -44,9 +43,9 @@ export class Turn {
   static readonly #waiting = new Fifo<Turn>();
   /** Whether turns follow each other. */
   static #running = false;
-  /** When, and how many turns ago, the runtime has surely looked for what has arrived. */
+  /** When, and how many rounds ago, the runtime has surely looked for what has arrived. */
   static #lookedAt = 0;
-  static #turnsSince = 0;
+  static #rounds = 0;
 
   #coming: PromiseWithResolvers<void> | undefined;
   /** When the current turn is over. */
@@ -100,34 +99,29 @@ export class Turn {
 
   static #start(): void {
     Turn.#running = true;
-    Turn.#look(performance.now());
+    Turn.#rounds = 0;
+    Turn.#lookedAt = performance.now();
     nextRound(Turn.#next);
   }
 
   static #next(): void {
-    const turn = Turn.#waiting.shift();
+    const turn = Turn.#waiting.peek();
     if (turn === undefined) {
       Turn.#running = false;
       return;
     }
+    nextRound(Turn.#next);
     const now = performance.now();
-    if (++Turn.#turnsSince > ROUNDS) Turn.#look(now);
-    if (now - Turn.#lookedAt < MAX_HOLD) nextRound(Turn.#next);
-    else afterPause(Turn.#nextAfterPause, 0);
+    if (++Turn.#rounds > ROUNDS) {
+      Turn.#rounds = 0;
+      Turn.#lookedAt = now;
+    }
+    if (now - Turn.#lookedAt >= MAX_HOLD) return; // Until the runtime has looked.
+    Turn.#waiting.shift();
     Turn.#current = turn;
     turn.#end = now + TURN_TIME;
     const { resolve } = turn.#coming!;
     turn.#coming = undefined;
     resolve();
-  }
-
-  static #nextAfterPause(): void {
-    Turn.#look(performance.now());
-    Turn.#next();
-  }
-
-  static #look(now: number): void {
-    Turn.#lookedAt = now;
-    Turn.#turnsSince = 0;
   }
 }
