@@ -50,6 +50,7 @@ export class Turn {
   #coming: PromiseWithResolvers<void> | undefined;
   /** When the current turn is over. */
   #end = 0;
+  /** Counts chunks, see CHUNKS_MASK. */
   #chunks = 0;
 
   /** Whether it waits for one. */

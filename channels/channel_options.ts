@@ -120,7 +120,7 @@ export function resolveOptions({
   closeTimeout = DEFAULT_CLOSE_TIMEOUT,
   ...rest
 }: ChannelOptions): ChannelConfig {
-  refuseOptions("open channel", { ...rest }, REASONS);
+  refuseOptions("open channel", rest, REASONS);
   assertMaxMessageSize(maxMessageSize);
   assertInteger("highWaterMark", highWaterMark, 1);
   assertTime("stallTimeout", stallTimeout);

@@ -68,6 +68,17 @@ async function run(args: string[], input = ""): Promise<Result> {
   return { out: new TextDecoder().decode(out), ...rest };
 }
 
+/** Runs each of some command lines, all at once; gives what came of it with its message. */
+function runAll(cases: [args: string[], message: string][]) {
+  return Promise.all(
+    cases.map(async ([args, message]) => ({
+      args,
+      message,
+      ...await run(args),
+    })),
+  );
+}
+
 /** The same, with bytes in and out. */
 async function runBytes(
   args: string[],
@@ -263,14 +274,7 @@ Deno.test("A wrong command line is told on standard error, with exit code 2", as
     [["forward", "--raw", "left", "a:0", "b:1"], "--raw must be from, to or"],
     [["bench", "--size", "64,x", "a:1"], "each --size must be an integer"],
   ];
-  const results = await Promise.all(
-    cases.map(async ([args, message]) => ({
-      args,
-      message,
-      ...await run(args),
-    })),
-  );
-  for (const { args, message, code, out, err } of results) {
+  for (const { args, message, code, out, err } of await runAll(cases)) {
     assertEquals([code, out], [2, ""], args.join(" "));
     assertStringIncludes(err, message);
     assertMatch(err, /^Try sluice( \w+)? --help$/m);
@@ -287,14 +291,7 @@ Deno.test("A failure is told on standard error in a line, with exit code 1", asy
     [["connect", "--key-file", "/nonexistent/key", "a:1"], "/nonexistent/key"],
     [["connect", "--file", "/nonexistent/file", "cmd:cat"], "nonexistent/file"],
   ];
-  const results = await Promise.all(
-    cases.map(async ([args, message]) => ({
-      args,
-      message,
-      ...await run(args),
-    })),
-  );
-  for (const { args, message, code, out, err } of results) {
+  for (const { args, message, code, out, err } of await runAll(cases)) {
     assertEquals([code, out], [1, ""], args.join(" "));
     assertStringIncludes(err, message);
     assertEquals(err.trimEnd().split("\n").length, 1, err);
