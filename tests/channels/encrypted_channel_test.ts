@@ -112,13 +112,18 @@ Deno.test("EncryptedChannel writes two records at a time, and one where a stall 
     readable.pipeTo(near.writable).catch(() => {});
     const ends = { near: { readable: near.readable, writable }, far };
     await using pair = encrypted(ends, { stallTimeout });
-    const sending = (async () => {
-      for (let i = 0; i < 50; i++) await pair.near.send(noise(65_536));
-    })();
-    for (let i = 0; i < 50; i++) await pair.far.recv();
-    await sending;
-    const most = Math.max(...writes);
-    assertEquals(most, stallTimeout > 0 ? 64_019 : 2 * 64_019);
+    const expected = stallTimeout > 0 ? 64_019 : 2 * 64_019;
+    let most = 0;
+    // On a busy machine the engine may end one record after the other for a while.
+    for (let round = 0; round < 100 && most < expected; round++) {
+      const sending = (async () => {
+        for (let i = 0; i < 50; i++) await pair.near.send(noise(65_536));
+      })();
+      for (let i = 0; i < 50; i++) await pair.far.recv();
+      await sending;
+      most = Math.max(...writes);
+    }
+    assertEquals(most, expected);
   }
 });
 
